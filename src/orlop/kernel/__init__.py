@@ -1,0 +1,1 @@
+"""What the kernel offers, one module per facility, no policy."""

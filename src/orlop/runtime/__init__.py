@@ -1,0 +1,1 @@
+"""The OCI runtime: configuration, planner, state, lifecycle, command line."""
