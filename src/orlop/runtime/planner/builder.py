@@ -28,6 +28,10 @@ class Builder:
         self._slots += 1
         return Slot(self._slots - 1)
 
+    def add(self, step: Step) -> None:
+        """Adds a step."""
+        self._steps.append(step)
+
     def launcher(self, op: Operation, reason: str) -> None:
         """Adds a step for the launcher."""
         self._steps.append(Step(LAUNCHER, op, reason))
