@@ -5,8 +5,6 @@ See: setrlimit(2), sched(7), ioprio_set(2), set_mempolicy(2), personality(2).
 
 from __future__ import annotations
 
-from orlop.errors import InvalidArgument
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,8 +69,6 @@ MEMORY_POLICY_FLAGS = {
 
 PERSONALITIES = {"LINUX": 0, "LINUX32": 8}
 
-_MOST_CPUS = 1 << 16
-
 
 def scheduler_flags(names: Iterable[str]) -> int:
     """The flags of sched_setattr(2) as one number."""
@@ -96,21 +92,9 @@ def _combine(table: dict[str, int], names: Iterable[str]) -> int:
     return result
 
 
-def cpu_mask(text: str) -> bytes:
-    """A list of CPUs or nodes ("0-2,7", cpuset(7) list format) as a little-endian bit mask.
-
-    The mask is a multiple of eight bytes long, as the kernel wants it; empty for an empty list.
-
-    Raises:
-        InvalidArgument: the text is not such a list.
-    """
+def bit_mask(numbers: Iterable[int]) -> bytes:
+    """CPU or node numbers as a little-endian bit mask, a multiple of eight bytes long."""
     bits = 0
-    for part in filter(None, text.replace(" ", "").split(",")):
-        first, dash, last = part.partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
-            raise InvalidArgument(f"cannot parse {text!r} as a list of numbers such as 0-2,7")
-        low, high = int(first), int(last) if dash else int(first)
-        if high < low or high >= _MOST_CPUS:
-            raise InvalidArgument(f"cannot parse {text!r}: {part} is not a range of CPUs or nodes")
-        bits |= (1 << (high + 1)) - (1 << low)
+    for number in numbers:
+        bits |= 1 << number
     return bits.to_bytes((bits.bit_length() + 63) // 64 * 8, "little")

@@ -6,6 +6,7 @@ host's. If the configuration binds something over /dev, its content is left as i
 
 from __future__ import annotations
 
+import os
 import stat
 
 from orlop.kernel.mounts import parse_options
@@ -16,11 +17,13 @@ from orlop.launch.plan import (
     CloneTree,
     MakeNode,
     MakeSymlink,
+    Open,
     OpenConsole,
     UseTerminal,
 )
 from orlop.records import Record
 from orlop.runtime.planner.builder import normal
+from orlop.runtime.spec import Box
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from orlop.runtime.planner.builder import Builder
     from orlop.runtime.planner.rootfs import Sources
     from orlop.runtime.planner.situation import Situation
-    from orlop.runtime.spec import Device, Spec
+    from orlop.runtime.spec import Device, Process, Spec
 
 
 class Node(Record):
@@ -126,27 +129,38 @@ def plan_devices(b: Builder, spec: Spec, clones: dict[str, Slot]) -> None:
     b.container(MakeSymlink(*b.locate("/dev/ptmx"), "pts/ptmx"), "default link")
 
 
-def plan_console(b: Builder, spec: Spec, situation: Situation) -> Slot | None:
-    """A terminal from the container's own devpts, its master sent to the caller."""
-    process = spec.process
-    if process is None or not process.terminal:
+def plan_console(b: Builder, spec: Spec, process: Process, situation: Situation) -> Slot | None:
+    """The terminal of a container's first process: from its devpts, and bound on /dev/console."""
+    if not process.terminal:
         return None
     devpts, rest = b.locate("/dev/pts")
-    size = process.console_size
-    terminal = b.slot()
-    op = OpenConsole(
-        terminal,
-        devpts if not rest else NO_SLOT,
-        situation.handed.slot("console"),
-        size.height if size else 0,
-        size.width if size else 0,
-        process.user.uid,
-    )
-    b.container(op, "OCI process.terminal")
+    terminal = _open_console(b, devpts if not rest else NO_SLOT, process, situation)
     if not _bound_over(spec, "/dev/console"):
         console = b.slot()
         b.container(CloneTree(console, terminal, ""), "OCI process.terminal: /dev/console")
         b.container(Attach(console, *b.locate("/dev/console"), CREATE), "the terminal as console")
+    return terminal
+
+
+def plan_exec_console(b: Builder, process: Process, situation: Situation) -> Slot | None:
+    """The terminal of a further process, from what the running container has at /dev/pts.
+
+    That it is a devpts, whatever the container has done to its /dev, is checked by descriptor.
+    """
+    if not process.terminal:
+        return None
+    devpts = b.slot()
+    flags = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
+    b.container(Open(devpts, "/dev/pts", flags), "OCI process.terminal: the container's devpts")
+    return _open_console(b, devpts, process, situation)
+
+
+def _open_console(b: Builder, devpts: Slot, process: Process, situation: Situation) -> Slot:
+    terminal = b.slot()
+    size = process.console_size or Box(0, 0)
+    socket = situation.handed.slot("console")
+    op = OpenConsole(terminal, devpts, socket, size.height, size.width, process.user.uid)
+    b.container(op, "OCI process.terminal")
     return terminal
 
 

@@ -22,8 +22,6 @@ _KINDS = {
 
 def plan_hooks(b: Builder, spec: Spec, situation: Situation, *kinds: str) -> None:
     """The hooks of these kinds ("prestart", "create_runtime", ...), in order."""
-    if spec.hooks is None:
-        return
     for kind in kinds:
         name, side, status = _KINDS[kind]
         hooks: tuple[Hook, ...] = getattr(spec.hooks, kind)

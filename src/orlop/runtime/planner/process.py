@@ -63,34 +63,38 @@ def plan_from_outside(b: Builder, process: Process) -> None:
         b.container(op, f"OCI process.rlimits: {limit.type}")
 
 
-def plan_scheduling(b: Builder, spec: Spec, process: Process) -> None:
-    """Scheduler, I/O priority and memory policy of the process."""
+def plan_scheduling(b: Builder, process: Process) -> None:
+    """Scheduler and I/O priority of the process."""
     if process.scheduler is not None:
         s = process.scheduler
         op = SetScheduler(
             scheduling.POLICIES[s.policy],
-            (s.nice or 0) & 0xFFFFFFFF,
-            s.priority or 0,
+            s.nice & 0xFFFFFFFF,
+            s.priority,
             scheduling.scheduler_flags(s.flags),
-            s.runtime or 0,
-            s.deadline or 0,
-            s.period or 0,
+            s.runtime,
+            s.deadline,
+            s.period,
         )
         b.container(op, f"OCI process.scheduler: {s.policy}")
     if process.io_priority is not None:
         number = scheduling.io_priority(process.io_priority.class_, process.io_priority.priority)
         b.container(SetIoPriority(number), "OCI process.ioPriority")
+
+
+def plan_memory_policy(b: Builder, spec: Spec) -> None:
+    """Where the container's memory comes from on a machine with several nodes."""
     policy = spec.linux.memory_policy
     if policy is not None:
         mode = scheduling.memory_policy(policy.mode, policy.flags)
-        op2 = SetMemoryPolicy(mode, scheduling.cpu_mask(policy.nodes or ""))
-        b.container(op2, f"OCI memoryPolicy: {policy.mode}")
+        op = SetMemoryPolicy(mode, scheduling.bit_mask(policy.nodes))
+        b.container(op, f"OCI memoryPolicy: {policy.mode}")
 
 
-def plan_affinity(b: Builder, cpus: str | None, when: str) -> None:
+def plan_affinity(b: Builder, cpus: tuple[int, ...], when: str) -> None:
     """CPUs of an exec'd process (execCPUAffinity); empty leaves them."""
     if cpus:
-        b.container(SetAffinity(scheduling.cpu_mask(cpus)), f"OCI execCPUAffinity.{when}")
+        b.container(SetAffinity(scheduling.bit_mask(cpus)), f"OCI execCPUAffinity.{when}")
 
 
 def plan_identity(b: Builder, spec: Spec, situation: Situation, process: Process) -> None:
@@ -184,7 +188,7 @@ def _privileges(b: Builder, process: Process, situation: Situation) -> None:
         b.container(SetCapabilities(*masks), "OCI process.capabilities")
 
 
-def refuse_without_process(spec: Spec) -> Process:
+def process_of(spec: Spec) -> Process:
     """The configuration's process.
 
     Raises:

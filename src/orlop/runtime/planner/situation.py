@@ -81,3 +81,15 @@ class Situation(Record):
     net_addresses: Mapping[str, bytes] | None = None
     id_map_helpers: bool = False
     flags: int = 0
+
+
+class Joining(Record):
+    """What an exec needs to know of the container that it joins.
+
+    Attributes:
+        types: the namespaces in which the container differs from the caller.
+        cgroup: the files or directory through which its cgroup is entered.
+    """
+
+    types: tuple[str, ...]
+    cgroup: Entry
