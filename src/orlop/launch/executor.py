@@ -109,6 +109,7 @@ class Launch:
         self.pid = pid
         self._control = control
         self._report = report
+        self._status: int | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -164,10 +165,19 @@ class Launch:
         """
         return self.reap()
 
+    def has_ended(self) -> bool:
+        """Whether the launcher has ended (`wait_exit` and `reap` return at once then)."""
+        if self._status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self._status = status
+        return self._status is not None
+
     def reap(self) -> int:
         """Waits for the launcher's own end and returns its exit status."""
-        _, status = os.waitpid(self.pid, 0)
-        return os.waitstatus_to_exitcode(status) % 256
+        if self._status is None:
+            _, self._status = os.waitpid(self.pid, 0)
+        return os.waitstatus_to_exitcode(self._status) % 256
 
     def send_signal(self, signal: int) -> None:
         """Has the launcher send a signal to the container's first process."""

@@ -2,6 +2,7 @@
 
     <root>/<id>/config.json   the configuration as it was given to create
     <root>/<id>/state.json    what create decided and did
+    <root>/<id>/plan          the launch plan, as the launcher got it
     <root>/<id>/start.sock    where a created container waits for its start; gone once started
     <root>/<id>/lock          held while a command changes the container
 
@@ -148,6 +149,20 @@ class Directory:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+    def is_busy(self) -> bool:
+        """Whether another command holds the container now."""
+        try:
+            fd = os.open(self.file("lock"), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return self._lock < 0
+        finally:
+            os.close(fd)
+        return False
 
     def file(self, name: str) -> str:
         """The host path of a file of the directory."""

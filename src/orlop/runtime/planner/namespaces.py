@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import os
 
-from orlop.kernel.namespaces import CLONE_FLAGS
+from orlop.kernel import idmap
+from orlop.kernel.namespaces import BY_NAME
 from orlop.launch.plan import (
     KEEP_GROUPS,
     LAUNCHER,
@@ -63,15 +64,15 @@ def plan_namespaces(b: Builder, spec: Spec, situation: Situation, cgroup: Slot) 
     early = [kind for kind in opened if through_middle or kind in _TAKES_EFFECT_FOR_CHILDREN]
     # The user namespace last: entering it gives up all rights over the others.
     for kind in sorted(early, key=lambda kind: kind == "user"):
-        b.add(Step(before, Join(opened[kind], CLONE_FLAGS[kind]), f"OCI namespaces: join {kind}"))
+        b.add(Step(before, Join(opened[kind], BY_NAME[kind].flag), f"OCI namespaces: join {kind}"))
     if "time" in new:
-        b.add(Step(before, Unshare(CLONE_FLAGS["time"]), "OCI namespaces: new time"))
+        b.add(Step(before, Unshare(BY_NAME["time"].flag), "OCI namespaces: new time"))
         if linux.time_offsets:
             _time_offsets(b, linux, before)
 
     flags = 0
     for kind in new - {"cgroup", "time"}:
-        flags |= CLONE_FLAGS[kind]
+        flags |= BY_NAME[kind].flag
     names = ", ".join(sorted(new - {"cgroup", "time"})) or "none new"
     b.add(Step(before, Clone(flags, cgroup), f"OCI namespaces: {names}"))
     if "user" in new:
@@ -81,7 +82,7 @@ def plan_namespaces(b: Builder, spec: Spec, situation: Situation, cgroup: Slot) 
     b.container(NewSession(), "a session of its own, away from the caller's terminal")
     for kind, slot in opened.items():
         if kind not in early:
-            b.container(Join(slot, CLONE_FLAGS[kind]), f"OCI namespaces: join {kind}")
+            b.container(Join(slot, BY_NAME[kind].flag), f"OCI namespaces: join {kind}")
     if "user" in new or "user" in paths:
         keep = KEEP_GROUPS if _groups_denied(situation) else 0
         b.container(SetUser(0, 0, b"", keep), "act as root of the user namespace")
@@ -90,7 +91,7 @@ def plan_namespaces(b: Builder, spec: Spec, situation: Situation, cgroup: Slot) 
 def plan_cgroup_namespace(b: Builder, spec: Spec) -> None:
     """A new cgroup namespace, once the process is in its cgroup."""
     if "cgroup" in new_types(spec.linux):
-        b.container(Unshare(CLONE_FLAGS["cgroup"]), "OCI namespaces: new cgroup")
+        b.container(Unshare(BY_NAME["cgroup"].flag), "OCI namespaces: new cgroup")
 
 
 def plan_join(b: Builder, target: Slot, types: tuple[str, ...], cgroup: Slot) -> None:
@@ -99,7 +100,7 @@ def plan_join(b: Builder, target: Slot, types: tuple[str, ...], cgroup: Slot) ->
     `types` are those in which the target differs from the caller.
     """
     if "pid" in types:
-        b.launcher(Join(target, CLONE_FLAGS["pid"]), "exec: children are in the container's pid")
+        b.launcher(Join(target, BY_NAME["pid"].flag), "exec: children are in the container's pid")
     b.launcher(Clone(0, cgroup), "exec: the process to be")
     b.container(Undumpable(), "processes of the container must not trace this one (CVE-2016-9962)")
     b.container(NewSession(), "a session of its own, away from the caller's terminal")
@@ -110,7 +111,7 @@ def plan_enter(b: Builder, target: Slot, types: tuple[str, ...]) -> None:
     flags = 0
     for kind in types:
         if kind != "pid":
-            flags |= CLONE_FLAGS[kind]
+            flags |= BY_NAME[kind].flag
     if flags:
         b.container(Join(target, flags), "exec: " + ", ".join(k for k in types if k != "pid"))
 
@@ -138,15 +139,12 @@ def _id_maps(b: Builder, linux: Linux, situation: Situation) -> None:
         ("uid_map", "newuidmap", linux.uid_mappings),
         ("gid_map", "newgidmap", linux.gid_mappings),
     ):
-        rows = [(m.container_id, m.host_id, m.size) for m in maps]
         reason = f"OCI {file[:3]}Mappings"
         if situation.id_map_helpers:
-            ranges = tuple(str(number) for row in rows for number in row)
-            b.launcher(RunIdMapHelper(helper, ranges), reason)
+            b.launcher(RunIdMapHelper(helper, idmap.helper_arguments(maps)), reason)
             continue
         if file == "gid_map" and _groups_denied(situation):
             # user_namespaces(7): without rights over the parent namespace, before gid_map.
             b.launcher(WriteProc(OF_CONTAINER, "setgroups", b"deny"), "needed for gid_map")
-        text = "".join("{} {} {}\n".format(*row) for row in rows)
-        b.launcher(WriteProc(OF_CONTAINER, file, text.encode()), reason)
+        b.launcher(WriteProc(OF_CONTAINER, file, idmap.text(maps).encode()), reason)
 

@@ -175,7 +175,7 @@ def _seccomp(b: Builder, spec: Spec, situation: Situation) -> None:
 def _privileges(b: Builder, process: Process, situation: Situation) -> None:
     caps = process.capabilities
     if caps is not None:
-        bounding, _ = capabilities.mask(caps.bounding)
+        bounding, _ = capabilities.grantable(caps.bounding, situation.capabilities)
         b.container(DropBounding(bounding), "OCI capabilities.bounding")
     user = process.user
     b.container(OwnStdio(user.uid), "the program may reopen its own stdio")
@@ -184,7 +184,7 @@ def _privileges(b: Builder, process: Process, situation: Situation) -> None:
     b.container(SetUser(user.uid, user.gid, groups, keep), "OCI process.user")
     if caps is not None:
         sets = (caps.effective, caps.permitted, caps.inheritable, caps.ambient)
-        masks = [capabilities.mask(names)[0] for names in sets]
+        masks = [capabilities.grantable(names, situation.capabilities)[0] for names in sets]
         b.container(SetCapabilities(*masks), "OCI process.capabilities")
 
 

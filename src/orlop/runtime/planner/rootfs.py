@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import os
 
+from orlop.kernel import idmap
 from orlop.kernel.mounts import (
+    BIND_RECURSIVE,
+    MAPPED_RECURSIVE,
+    MOUNT_ATTR_IDMAP,
     MOUNT_ATTR_RDONLY,
     MS_PRIVATE,
-    MS_SHARED,
     MS_SLAVE,
-    MS_UNBINDABLE,
     parse_options,
+    propagation_of,
 )
 from orlop.launch.plan import (
     CREATE,
@@ -42,7 +45,6 @@ from orlop.runtime.planner.namespaces import new_types
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from orlop.kernel.idmap import IdMap
     from orlop.kernel.mounts import MountOptions
     from orlop.runtime.planner.builder import Builder
     from orlop.runtime.planner.situation import Situation
@@ -54,19 +56,6 @@ _NO_SUPERBLOCK_FLAGS = frozenset(
 )
 _MUST_BE_ORDINARY = frozenset({"proc", "sysfs"})  # CVE-2019-16884, CVE-2019-19921, CVE-2023-27561
 _LABELLED = frozenset({"tmpfs", "mqueue", "devpts", "ramfs", "overlay"})
-
-_PROPAGATION = {
-    "": (MS_SLAVE, True),
-    "private": (MS_PRIVATE, False),
-    "rprivate": (MS_PRIVATE, True),
-    "slave": (MS_SLAVE, False),
-    "rslave": (MS_SLAVE, True),
-    "shared": (MS_SHARED, False),
-    "rshared": (MS_SHARED, True),
-    "unbindable": (MS_UNBINDABLE, False),
-    "runbindable": (MS_UNBINDABLE, True),
-}
-
 
 class Sources:
     """The detached clones of host paths, by what they are for; made before the clone if possible."""
@@ -112,7 +101,7 @@ def _clone_sources(b: Builder, spec: Spec, situation: Situation, prepared: Prepa
         if options.bind:
             reason = f"OCI mounts[{index}]: {mount.destination}"
             source = _host_path(mount.source, situation)
-            recursive = options.bind_recursive
+            recursive = options.bind == BIND_RECURSIVE
             slot = prepared.sources.clone(source, reason, recursive=recursive)
             _map_ids(b, spec, mount, options, slot, reason)
             prepared.binds[index] = slot
@@ -155,7 +144,7 @@ def _plan_mount(
         _new_filesystem(b, spec, mount, options, slot, reason)
         _map_ids(b, spec, mount, options, slot, reason)
     base, rest = b.locate(destination)
-    if options.tmpcopyup:
+    if options.copy_up:
         b.container(CopyUp(base, rest, slot), f"{reason} (tmpcopyup)")
     flags = CREATE | (ORDINARY_DIRECTORY if mount.type in _MUST_BE_ORDINARY else 0)
     if destination != "/":
@@ -164,12 +153,12 @@ def _plan_mount(
     if not options.bind:
         b.add_filesystem(destination, slot)
     if options.bind and (attributes or options.clear):
-        b.container(SetMount(slot, attributes, options.clear), f"{reason} {options.words}")
-    elif options.tmpcopyup and attributes & MOUNT_ATTR_RDONLY:
+        b.container(SetMount(slot, attributes, options.clear), f"{reason} ({', '.join(mount.options)})")
+    elif options.copy_up and attributes & MOUNT_ATTR_RDONLY:
         b.container(SetMount(slot, MOUNT_ATTR_RDONLY), f"{reason} (ro)")
     if options.recursive_set or options.recursive_clear:
         op = SetMount(slot, options.recursive_set, options.recursive_clear, recursive=1)
-        b.container(op, f"{reason} {options.words}")
+        b.container(op, f"{reason} ({', '.join(mount.options)})")
     for flag, recursive in options.propagation:
         b.container(SetMount(slot, propagation=flag, recursive=int(recursive)), f"{reason} (propagation)")
 
@@ -183,7 +172,7 @@ def _new_filesystem(
         data = options.superblock + data
     if spec.linux.mount_label and mount.type in _LABELLED:
         data = (*data, f"context={spec.linux.mount_label}")
-    if options.tmpcopyup:
+    if options.copy_up:
         attributes &= ~MOUNT_ATTR_RDONLY
     source = mount.source or mount.type or ""
     b.container(NewFilesystem(slot, mount.type or "", source, data, attributes), reason)
@@ -193,21 +182,14 @@ def _map_ids(
     b: Builder, spec: Spec, mount: Mount, options: MountOptions, slot: Slot, reason: str
 ) -> None:
     """An idmapped mount, with the mount's own maps or those of the container's user namespace."""
-    if not (options.idmap or mount.uid_mappings):
+    if not (options.id_map or mount.uid_mappings):
         return
     uid_map = mount.uid_mappings or spec.linux.uid_mappings
     gid_map = mount.gid_mappings or spec.linux.gid_mappings
     namespace = b.slot()
-    b.launcher(MakeUserNamespace(namespace, _map(uid_map), _map(gid_map)), f"{reason} (idmap)")
-    recursive = int(options.idmap_recursive)
-    b.launcher(SetMount(slot, _IDMAP, user_namespace=namespace, recursive=recursive), f"{reason} (idmap)")
-
-
-_IDMAP = 0x00100000  # MOUNT_ATTR_IDMAP, linux/mount.h
-
-
-def _map(maps: tuple[IdMap, ...]) -> str:
-    return "".join(f"{m.container_id} {m.host_id} {m.size}\n" for m in maps)
+    b.launcher(MakeUserNamespace(namespace, idmap.text(uid_map), idmap.text(gid_map)), f"{reason} (idmap)")
+    recursive = int(options.id_map == MAPPED_RECURSIVE)
+    b.launcher(SetMount(slot, MOUNT_ATTR_IDMAP, user_namespace=namespace, recursive=recursive), f"{reason} (idmap)")
 
 
 def _host_path(source: str | None, situation: Situation) -> str:
@@ -242,6 +224,6 @@ def plan_enter_root(b: Builder, spec: Spec, situation: Situation) -> None:
         b.container(SetMount(b.root, MOUNT_ATTR_RDONLY), "OCI root.readonly")
     propagation = spec.linux.rootfs_propagation
     if propagation:
-        flag, recursive = _PROPAGATION[propagation]
+        flag, recursive = propagation_of(propagation)
         op = SetMount(b.root, propagation=flag, recursive=int(recursive))
         b.container(op, "OCI rootfsPropagation")

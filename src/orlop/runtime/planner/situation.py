@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orlop.kernel import capabilities
 from orlop.launch.plan import NO_SLOT, Slot
 from orlop.records import Record
 
@@ -60,6 +61,8 @@ class Situation(Record):
         cgroup: what to make there, None to leave the process where it is.
         handed: descriptors given along.
         seccomp: the compiled filter, if the configuration has one.
+        capabilities: those that the caller can pass on, as bits. What it cannot grant is left out
+            with a warning, as runtime-spec config.md#linux-process demands.
         privileged: whether the caller has the initial user namespace's capabilities.
         no_pivot: move the root instead of pivoting it (an initramfs cannot be pivoted).
         new_keyring: start a session keyring for the container.
@@ -75,6 +78,7 @@ class Situation(Record):
     cgroup: Creation | None = None
     handed: Handed = Handed()
     seccomp: Filter | None = None
+    capabilities: int = capabilities.ALL
     privileged: bool = True
     no_pivot: bool = False
     new_keyring: bool = True
@@ -92,4 +96,4 @@ class Joining(Record):
     """
 
     types: tuple[str, ...]
-    cgroup: Entry
+    cgroup: Entry | None
