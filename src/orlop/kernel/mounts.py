@@ -61,8 +61,8 @@ class MountOptions(Record):
             of the access time field in `set` the whole field is in `clear`.
         recursive_set: the same for the mount and all below it (the r* options).
         recursive_clear: the same.
-        propagation: in order, MS_SHARED, MS_PRIVATE, MS_SLAVE or MS_UNBINDABLE, each with whether it
-            is recursive.
+        propagation: in order, MS_SHARED, MS_PRIVATE, MS_SLAVE or MS_UNBINDABLE, each with
+            whether it is recursive.
         bind: NOT_BIND, BIND or BIND_RECURSIVE.
         remount: the mount that is there is changed, none is made.
         id_map: NOT_MAPPED, MAPPED or MAPPED_RECURSIVE.
@@ -319,7 +319,7 @@ def _parse_mount(line: str) -> Mount:
 
 
 def _unescape(word: str) -> str:
-    """The word without the octal escapes that the kernel writes for white space, "#" and "\\"."""
+    """The word without the octal escapes that the kernel writes for white space and the like."""
     if "\\" not in word:
         return word
     head, *rest = word.split("\\")
