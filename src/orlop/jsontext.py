@@ -150,3 +150,23 @@ def dumps(value: object) -> str:
 
         return json.dumps(value, separators=(",", ":"), allow_nan=False)
     return "".join(_encode(value, 0))
+
+
+def pretty(value: object) -> str:
+    """The same over several lines, indented by two spaces, for people.
+
+    Raises:
+        TypeError, ValueError: as `dumps`.
+    """
+    return _pretty(value, "\n")
+
+
+def _pretty(value: object, newline: str) -> str:
+    inner = newline + "  "
+    if isinstance(value, dict) and value:
+        members = (f"{dumps(str(k))}: {_pretty(v, inner)}" for k, v in value.items())
+        return f"{{{inner}{f',{inner}'.join(members)}{newline}}}"
+    if isinstance(value, (list, tuple)) and value:
+        items = (_pretty(item, inner) for item in value)
+        return f"[{inner}{f',{inner}'.join(items)}{newline}]"
+    return dumps(value)
