@@ -93,7 +93,6 @@ def loads(text: str | bytes) -> object:
     Raises:
         InvalidArgument: it is not JSON, or deeper than the interpreter can follow; the message says
             where, by line and column.
-
     """
     if isinstance(text, bytes):
         try:
@@ -135,15 +134,13 @@ def _loads_slowly(text: str) -> object:
 
 
 def dumps(value: object) -> str:
-    """The shortest JSON text of a value of dict (with str keys), list, tuple, str, int, float,
-    bool and None.
+    """The shortest JSON text of a value, in ASCII and on one line.
 
-    The text is ASCII and on one line.
+    The value is made of dict (with str keys), list, tuple, str, int, float, bool and None.
 
     Raises:
         TypeError: something of another type is in it.
         ValueError: NaN or an infinity is in it.
-
     """
     if _encode is None:
         import json

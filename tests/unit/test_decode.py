@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,6 +34,8 @@ from orlop.errors import SpecError
 from orlop.records import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orlop.decode import Decoder
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -43,23 +44,19 @@ def test_pretty_is_the_json_module_s_indented_form(value: object) -> None:
 @given(st.text(st.sampled_from('{}[]",:0123456789.-+eEtrufalsn \n\\"\x00é'), max_size=20))
 def test_accepts_no_text_that_json_refuses(text: str) -> None:
     try:
-        expected = json.loads(text)
-    except ValueError:
-        with pytest.raises(InvalidArgument):
-            jsontext.loads(text)
+        value = jsontext.loads(text)
+    except InvalidArgument as refused:
+        if "two members" not in refused.message and "too large" not in refused.message:
+            with pytest.raises(ValueError, match="char"):
+                json.loads(text)
     else:
-        try:
-            assert jsontext.loads(text) == expected
-        except InvalidArgument as refused:  # what is stricter here, by design
-            assert "two members" in refused.message or "too large" in refused.message
+        assert json.loads(text) == value
 
 
 @given(st.binary(max_size=30))
 def test_bytes_give_a_value_or_invalid_argument(data: bytes) -> None:
-    try:
+    with contextlib.suppress(InvalidArgument):
         jsontext.loads(data)
-    except InvalidArgument:
-        pass
 
 
 def test_bytes_are_utf_8() -> None:
