@@ -40,7 +40,6 @@ class Mismatch(Exception):
         reason: what the value would have to be.
         spec_ref: where the specification says so, "" as long as nobody has said it.
         steps: the way to the value, from the inside out: ".key" or "[3]".
-
     """
 
     def __init__(self, reason: str, spec_ref: str = "") -> None:
@@ -55,7 +54,6 @@ def decode(decoder: Decoder[T], value: object, where: str = "") -> T:
 
     Raises:
         SpecError: the value does not fit.
-
     """
     try:
         return decoder(value)
@@ -241,12 +239,12 @@ def optional(
 
 
 def record(cls: type[R], spec_ref: str, /, **described: Field) -> Decoder[R]:
-    """An object whose fields make a record; `spec_ref` is where the specification describes it
-    (and its fields, where they do not say otherwise).
+    """An object whose fields make a record.
+
+    `spec_ref` is where the specification describes it, and its fields if they do not say otherwise.
 
     Raises:
         TypeError: right here, if the fields are not those of the record, in order.
-
     """
     if tuple(described) != fields(cls):
         raise TypeError(f"{cls.__name__} has the fields {fields(cls)}, not {tuple(described)}")
@@ -267,7 +265,7 @@ def record(cls: type[R], spec_ref: str, /, **described: Field) -> Decoder[R]:
         values: list[object] = []
         key = ref = ""
         try:
-            for key, decoder, default, ref in table:
+            for key, decoder, default, ref in table:  # noqa: B007 (both are for the handler)
                 item = value.get(key)
                 if item is not None:
                     values.append(decoder(item))

@@ -93,7 +93,6 @@ def loads(text: str | bytes) -> object:
     Raises:
         InvalidArgument: it is not JSON, or deeper than the interpreter can follow; the message says
             where, by line and column.
-
     """
     if isinstance(text, bytes):
         try:
@@ -135,18 +134,36 @@ def _loads_slowly(text: str) -> object:
 
 
 def dumps(value: object) -> str:
-    """The shortest JSON text of a value of dict (with str keys), list, tuple, str, int, float,
-    bool and None.
+    """The shortest JSON text of a value, in ASCII and on one line.
 
-    The text is ASCII and on one line.
+    The value is made of dict (with str keys), list, tuple, str, int, float, bool and None.
 
     Raises:
         TypeError: something of another type is in it.
         ValueError: NaN or an infinity is in it.
-
     """
     if _encode is None:
         import json
 
         return json.dumps(value, separators=(",", ":"), allow_nan=False)
     return "".join(_encode(value, 0))
+
+
+def pretty(value: object) -> str:
+    """The same over several lines, indented by two spaces, for people.
+
+    Raises:
+        TypeError, ValueError: as `dumps`.
+    """
+    return _pretty(value, "\n")
+
+
+def _pretty(value: object, newline: str) -> str:
+    inner = newline + "  "
+    if isinstance(value, dict) and value:
+        members = (f"{dumps(str(k))}: {_pretty(v, inner)}" for k, v in value.items())
+        return f"{{{inner}{f',{inner}'.join(members)}{newline}}}"
+    if isinstance(value, (list, tuple)) and value:
+        items = (_pretty(item, inner) for item in value)
+        return f"[{inner}{f',{inner}'.join(items)}{newline}]"
+    return dumps(value)

@@ -64,6 +64,10 @@ from orlop.runtime.spec import (
     ROOTFS_PROPAGATIONS,
     SCHEDULER_FLAGS,
     SCHEDULER_POLICIES,
+    SECCOMP_ACTIONS,
+    SECCOMP_ARCHITECTURES,
+    SECCOMP_FLAGS,
+    SECCOMP_OPERATORS,
     Box,
     Capabilities,
     CpuAffinity,
@@ -108,6 +112,20 @@ def _file_mode(value: object) -> int:
 def _swappiness(value: object) -> int | None:
     """Docker and runc know 2^64 - 1 (-1 in another type) as "leave it alone"."""
     return None if value == (1 << 64) - 1 else integer(0, 200)(value)
+
+
+_device_class = one_of("a", "b", "c", "")
+
+
+def _rule_type(value: object) -> str:
+    return _device_class(value) or "a"
+
+
+def _access(value: object) -> str:
+    text = string(value)
+    if not set(text) <= set("rwm"):
+        raise Mismatch(f"must be made of the letters r, w and m, not {text!r:.80}")
+    return text or "rwm"
 
 
 def _page_size(value: object) -> str:
@@ -252,10 +270,10 @@ _resources = record(
                 DeviceRule,
                 "config-linux.md#allowed-device-list",
                 allow=required(_flag),
-                type=optional(one_of("a", "b", "c", "u", "p", "")),
+                type=optional(_rule_type),
                 major=optional(_device_number),
                 minor=optional(_device_number),
-                access=optional(string),
+                access=optional(_access),
             )
         )
     ),
@@ -344,21 +362,33 @@ _resources = record(
     unified=optional(_texts, spec_ref="config-linux.md#unified"),
 )
 
+_action = one_of(*SECCOMP_ACTIONS)
+_errno = u16  # what fits into the data part of a filter's result (SECCOMP_RET_DATA)
+_names = list_of(filled)
+
+
+def _syscall_names(value: object) -> tuple[str, ...]:
+    names = _names(value)
+    if not names:
+        raise Mismatch("must have at least one entry")
+    return names
+
+
 _seccomp_rule = record(
     SyscallRule,
     "config-linux.md#seccomp",
-    names=required(_strings),
-    action=required(string),
-    errno_ret=optional(u32),
+    names=required(_syscall_names),
+    action=required(_action),
+    errno_ret=optional(_errno),
     args=optional(
         list_of(
             record(
                 ArgRule,
                 "config-linux.md#seccomp",
-                index=required(u32),
+                index=required(integer(0, 5)),
                 value=required(u64),
                 value_two=optional(u64, default=0),
-                op=required(string),
+                op=required(one_of(*SECCOMP_OPERATORS)),
             )
         )
     ),
@@ -366,11 +396,11 @@ _seccomp_rule = record(
 _seccomp = record(
     Profile,
     "config-linux.md#seccomp",
-    default_action=required(string),
-    default_errno_ret=optional(u32),
-    architectures=optional(_strings),
-    flags=optional(_strings),
-    listener_path=optional(_text),
+    default_action=required(_action),
+    default_errno_ret=optional(_errno),
+    architectures=optional(list_of(one_of(*SECCOMP_ARCHITECTURES))),
+    flags=optional(list_of(one_of(*SECCOMP_FLAGS))),
+    listener_path=optional(blank_or(absolute_path)),
     listener_metadata=optional(_text),
     syscalls=optional(list_of(_seccomp_rule)),
 )
@@ -489,7 +519,6 @@ def parse_spec(value: object) -> Spec:
 
     Raises:
         SpecError: a value does not fit its field.
-
     """
     return decode(_spec, value)
 
@@ -499,7 +528,6 @@ def parse_process(value: object) -> Process:
 
     Raises:
         SpecError: a value does not fit its field.
-
     """
     return decode(_process, value, "process")
 
@@ -509,7 +537,6 @@ def parse_resources(value: object) -> Resources:
 
     Raises:
         SpecError: a value does not fit its field.
-
     """
     return decode(_resources, value, "linux.resources")
 
@@ -520,7 +547,6 @@ def read_config(bundle: str | int) -> bytes:
     Raises:
         NotFound: there is no such file.
         InvalidArgument: it is no regular file, or larger than MAX_CONFIG_BYTES.
-
     """
     try:
         if isinstance(bundle, int):
@@ -546,6 +572,5 @@ def load_spec(bundle: str | int) -> Spec:
         NotFound: the bundle has no config.json.
         InvalidArgument: that is no JSON.
         SpecError: a value does not fit its field.
-
     """
     return parse_spec(jsontext.loads(read_config(bundle)))
