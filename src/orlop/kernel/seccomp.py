@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 
 class ArgRule(Record):
-    """A condition on argument `index` (0 to 5); `value_two` is for SCMP_CMP_MASKED_EQ only, where
-    `value` is the mask."""
+    """A condition on argument `index` (0 to 5).
+
+    With SCMP_CMP_MASKED_EQ `value` is the mask, and `value_two` what is left of the argument.
+    """
 
     index: int
     value: int

@@ -137,7 +137,10 @@ class Rules:
     def add(
         self, action: int, syscall: int, comparisons: Sequence[tuple[int, int, int, int]]
     ) -> int:
-        """0, or a negative error number. Comparisons are argument, operator, value, second value."""
+        """0, or a negative error number.
+
+        A comparison is the argument's index, an SCMP_CMP_ number, a value and a second one.
+        """
         array = (self._comparison * len(comparisons))(*comparisons) if comparisons else None
         return int(
             self._library.seccomp_rule_add_array(
