@@ -6,21 +6,34 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "ops.h"
 #include "plan.h"
 
 struct report;
 
 struct launch {
-  enum side side;          /* which process this is */
-  int proc;                /* O_PATH descriptor of the host's procfs */
-  int control;             /* control socket to the caller */
-  int *slots;              /* descriptors, -1 where nothing is open */
+  enum side side;         /* which process this is */
+  int proc;               /* O_PATH descriptor of the host's procfs */
+  int control;            /* socket to the caller; -1 once closed and on the other sides */
+  int peer;               /* socket to the process on the other side; -1 if there is none */
+  int link[2];            /* sockets for the container's side, before the clone: the launcher's end
+                             and the container's; else -1 */
+  int *slots;             /* descriptors, -1 where nothing is open */
   uint32_t slot_count;
-  uint32_t inherited;      /* how many of the first slots the caller passed */
-  struct report *report;   /* shared with the caller and between the sides */
-  pid_t container;         /* host PID of the container's process; 0 before the clone */
-  int pidfd;               /* of the container's process, launcher's side only */
-  const char *program;     /* what find_program found */
+  struct report *report;  /* shared with the caller and between the sides */
+  uint32_t report_times;  /* how many operations have room for their times in it */
+  struct plan plan;       /* the part of the plan that is being performed */
+  uint32_t index;         /* the operation within this part */
+  uint32_t first_index;   /* number of operations in the parts before */
+  bool turn;              /* the next operation is this side's */
+  pid_t middle;           /* PID of the middle process, 0 if there is none (any more) */
+  pid_t container;        /* PID of the container's process, 0 before the clone */
+  int pidfd;              /* of the container's process, launcher's side only; else -1 */
+  int terminal;           /* master of the container's terminal, if the launcher keeps it; else -1 */
+  int start;              /* the start connection, container's side only; else -1 */
+  bool created;           /* await_start was reached */
+  bool filtered;          /* a seccomp filter was loaded, which may refuse anything */
+  const char *program;    /* what find_program found */
 };
 
 /* An operation returns 0, or -1 after fail(). It may leave a partial effect: after a failure the
@@ -37,20 +50,8 @@ int slot_fd(struct launch *l, const struct arg *arg);
 /* Puts a descriptor (close-on-exec) into a slot, closing what was there. */
 void slot_set(struct launch *l, const struct arg *arg, int fd);
 
-/* --- paths.c: nothing resolved here leads out of `root` --- */
-
-/* O_PATH (or other flags) descriptor of an existing path in `root`; -1 with errno. An empty path
- * is `root` itself. */
-int path_open(int root, const char *path, uint64_t flags);
-
-enum leaf { LEAF_DIRECTORY, LEAF_FILE };
-
-/* As path_open(O_PATH), but makes what is missing: directories with `mode`, the last component of the
- * given type. Dangling symlinks are followed inside the root. */
-int path_make(int root, const char *path, enum leaf leaf, mode_t mode);
-
-/* O_PATH descriptor of the directory that holds the last component of `path` (made if missing);
- * `name` is set to that component (inside `path`). */
-int path_parent(int root, const char *path, const char **name);
+/* Gives the master of the container's terminal to the launcher, which keeps it for `resize`; on
+ * the container's side it is sent over. The descriptor is used up. Returns 0, or -1 with errno. */
+int keep_terminal(struct launch *l, int master);
 
 #endif
