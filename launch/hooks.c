@@ -8,7 +8,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,11 +17,14 @@
 #include "sides.h"
 #include "text.h"
 
+#define STATE_SIZE (1 << 20) /* zero pages until it is used */
+
 struct program {
   const char *path;
   const char *const *argv;
   const char *const *env;
-  struct iovec input[3];
+  const char *input;
+  size_t input_length;
   uint32_t timeout_ms; /* 0: none */
 };
 
@@ -78,21 +80,15 @@ static int start(struct launch *l, const struct program *p, struct child *c) {
   return 0;
 }
 
-static void feed(struct child *c, struct iovec *input, unsigned parts) {
-  while (parts > 0 && input->iov_len == 0)
-    input++, parts--;
-  ssize_t written = parts > 0 ? writev(c->input, input, (int)parts) : 0;
+static void feed(struct child *c, struct program *p) {
+  ssize_t written = write(c->input, p->input, p->input_length);
   if (written < 0 && (errno == EAGAIN || errno == EINTR))
     return;
-  for (; written > 0 && parts > 0; input++, parts--) {
-    size_t part = (size_t)written < input->iov_len ? (size_t)written : input->iov_len;
-    input->iov_base = (char *)input->iov_base + part;
-    input->iov_len -= part;
-    written -= (ssize_t)part;
-    if (input->iov_len > 0)
-      return;
+  if (written > 0) {
+    p->input += written;
+    p->input_length -= (size_t)written;
   }
-  if (parts > 0 && written >= 0)
+  if (p->input_length > 0 && written > 0)
     return;
   close(c->input); /* all is written; or it does not want it, which is no failure */
   c->input = -1;
@@ -149,7 +145,7 @@ static int attend(struct launch *l, struct program *p, struct child *c) {
     if (f[2].revents != 0)
       listen_to(l, c);
     if (f[1].revents != 0)
-      feed(c, p->input, 3);
+      feed(c, p);
     if (f[3].revents != 0) {
       errno = ECONNRESET;
       return fail(l, "control socket", p->path);
@@ -201,21 +197,21 @@ static int run(struct launch *l, struct program *p) {
   return attended < 0 ? -1 : judge(l, p, status);
 }
 
-static struct iovec part(const char *bytes, size_t length) {
-  return (struct iovec){.iov_base = (void *)(uintptr_t)bytes, .iov_len = length};
-}
-
 int op_run_hook(struct launch *l, const struct arg *arg) {
-  char digits[16];
-  struct text pid = TEXT(digits);
-  text_number(&pid, (uint64_t)l->container);
+  static char document[STATE_SIZE];
+  struct text state = TEXT(document);
+  text_join(&state, arg[3].list, (uint64_t)l->container);
+  if (state.cut) {
+    errno = E2BIG;
+    return fail(l, "write the state", arg[0].bytes);
+  }
   struct program p = {
       .path = arg[0].bytes,
       .argv = arg[1].list,
       .env = arg[2].list,
-      .input = {part(arg[3].bytes, arg[3].length), part(digits, pid.length),
-                part(arg[4].bytes, arg[4].length)},
-      .timeout_ms = (uint32_t)arg[5].number,
+      .input = document,
+      .input_length = state.length,
+      .timeout_ms = (uint32_t)arg[4].number,
   };
   return run(l, &p);
 }
@@ -235,6 +231,6 @@ int op_run_id_map_helper(struct launch *l, const struct arg *arg) {
   argv[0] = arg[0].bytes;
   argv[1] = digits;
   memcpy(argv + 2, arg[1].list, (arg[1].length + 1) * sizeof *argv);
-  struct program p = {.path = arg[0].bytes, .argv = argv, .env = env};
+  struct program p = {.path = arg[0].bytes, .argv = argv, .env = env, .input = ""};
   return run(l, &p);
 }

@@ -25,6 +25,8 @@
 #include "sides.h"
 #include "text.h"
 
+#define STATE_SIZE (1 << 16)
+
 static void relax(void) {
 #ifdef __x86_64__
   __builtin_ia32_pause();
@@ -129,18 +131,13 @@ static int connect_to(struct launch *l, const char *path) {
 }
 
 static int send_listener(struct launch *l, const struct arg *arg, int agent, int listener) {
-  char digits[16];
-  struct text pid = TEXT(digits);
-  text_number(&pid, (uint64_t)l->container);
-  struct iovec parts[] = {
-      {.iov_base = (void *)(uintptr_t)arg[1].bytes, .iov_len = arg[1].length},
-      {.iov_base = digits, .iov_len = pid.length},
-      {.iov_base = (void *)(uintptr_t)arg[2].bytes, .iov_len = arg[2].length},
-  };
-  size_t whole = arg[1].length + pid.length + arg[2].length;
-  if (sides_send_fds(agent, parts, 3, &listener, 1) == (ssize_t)whole)
+  static char document[STATE_SIZE];
+  struct text state = TEXT(document);
+  text_join(&state, arg[1].list, (uint64_t)l->container);
+  struct iovec whole = {.iov_base = document, .iov_len = state.length};
+  if (!state.cut && sides_send_fds(agent, &whole, 1, &listener, 1) == (ssize_t)state.length)
     return 0;
-  errno = errno == 0 ? EMSGSIZE : errno;
+  errno = state.cut || errno == 0 ? EMSGSIZE : errno;
   return fail(l, "send the listener", arg[0].bytes);
 }
 
