@@ -11,7 +11,7 @@ struct arg;
   /* control groups: cgroups.c */                 \
   OP(1, make_cgroup, "su")                        \
   OP(2, inherit_cpuset, "s")                      \
-  OP(3, write_cgroup, "ss")                       \
+  OP(3, write_cgroup, "ssu")                      \
   OP(4, attach_device_filter, "fb")               \
   OP(5, open, "fsu")                              \
   OP(6, enter_cgroup, "f")                        \

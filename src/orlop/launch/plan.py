@@ -102,6 +102,10 @@ class WriteCgroup(Operation):
     kind = 3
     path: str
     value: str
+    flags: U32 = 0
+
+
+MAY_BE_REFUSED = 1  # a refusal changes nothing of what was asked for
 
 
 class AttachDeviceFilter(Operation):
