@@ -169,7 +169,7 @@ def load() -> Library:
     Raises:
         Unsupported: it is not installed, or too old.
     """
-    global _loaded
+    global _loaded  # noqa: PLW0603 - libraries are loaded once
     if _loaded is None:
         import ctypes
 

@@ -36,7 +36,7 @@ _libc: Any = None
 
 
 def _load() -> Any:
-    global _libc
+    global _libc  # noqa: PLW0603 - libraries are loaded once
     if _libc is None:
         import ctypes
 
