@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,14 +18,12 @@
 #include "sides.h"
 #include "text.h"
 
-#define STATE_SIZE (1 << 20) /* zero pages until it is used */
-
 struct program {
   const char *path;
   const char *const *argv;
   const char *const *env;
-  const char *input;
-  size_t input_length;
+  struct iovec *input;
+  unsigned input_parts;
   uint32_t timeout_ms; /* 0: none */
 };
 
@@ -80,15 +79,21 @@ static int start(struct launch *l, const struct program *p, struct child *c) {
   return 0;
 }
 
-static void feed(struct child *c, struct program *p) {
-  ssize_t written = write(c->input, p->input, p->input_length);
+static void feed(struct child *c, struct iovec *input, unsigned parts) {
+  while (parts > 0 && input->iov_len == 0)
+    input++, parts--;
+  ssize_t written = parts > 0 ? writev(c->input, input, (int)parts) : 0;
   if (written < 0 && (errno == EAGAIN || errno == EINTR))
     return;
-  if (written > 0) {
-    p->input += written;
-    p->input_length -= (size_t)written;
+  for (; written > 0 && parts > 0; input++, parts--) {
+    size_t part = (size_t)written < input->iov_len ? (size_t)written : input->iov_len;
+    input->iov_base = (char *)input->iov_base + part;
+    input->iov_len -= part;
+    written -= (ssize_t)part;
+    if (input->iov_len > 0)
+      return;
   }
-  if (p->input_length > 0 && written > 0)
+  if (parts > 0 && written >= 0)
     return;
   close(c->input); /* all is written; or it does not want it, which is no failure */
   c->input = -1;
@@ -145,7 +150,7 @@ static int attend(struct launch *l, struct program *p, struct child *c) {
     if (f[2].revents != 0)
       listen_to(l, c);
     if (f[1].revents != 0)
-      feed(c, p);
+      feed(c, p->input, p->input_parts);
     if (f[3].revents != 0) {
       errno = ECONNRESET;
       return fail(l, "control socket", p->path);
@@ -198,19 +203,15 @@ static int run(struct launch *l, struct program *p) {
 }
 
 int op_run_hook(struct launch *l, const struct arg *arg) {
-  static char document[STATE_SIZE];
-  struct text state = TEXT(document);
-  text_join(&state, arg[3].list, (uint64_t)l->container);
-  if (state.cut) {
-    errno = E2BIG;
-    return fail(l, "write the state", arg[0].bytes);
-  }
+  struct state state;
+  if (process_state(l, &arg[3], &state) < 0)
+    return -1;
   struct program p = {
       .path = arg[0].bytes,
       .argv = arg[1].list,
       .env = arg[2].list,
-      .input = document,
-      .input_length = state.length,
+      .input = state.parts,
+      .input_parts = state.count,
       .timeout_ms = (uint32_t)arg[4].number,
   };
   return run(l, &p);
@@ -231,6 +232,6 @@ int op_run_id_map_helper(struct launch *l, const struct arg *arg) {
   argv[0] = arg[0].bytes;
   argv[1] = digits;
   memcpy(argv + 2, arg[1].list, (arg[1].length + 1) * sizeof *argv);
-  struct program p = {.path = arg[0].bytes, .argv = argv, .env = env, .input = ""};
+  struct program p = {.path = arg[0].bytes, .argv = argv, .env = env};
   return run(l, &p);
 }

@@ -21,11 +21,9 @@
 #include <unistd.h>
 
 #include "launch.h"
+#include "process.h"
 #include "report.h"
 #include "sides.h"
-#include "text.h"
-
-#define STATE_SIZE (1 << 16)
 
 static void relax(void) {
 #ifdef __x86_64__
@@ -131,13 +129,15 @@ static int connect_to(struct launch *l, const char *path) {
 }
 
 static int send_listener(struct launch *l, const struct arg *arg, int agent, int listener) {
-  static char document[STATE_SIZE];
-  struct text state = TEXT(document);
-  text_join(&state, arg[1].list, (uint64_t)l->container);
-  struct iovec whole = {.iov_base = document, .iov_len = state.length};
-  if (!state.cut && sides_send_fds(agent, &whole, 1, &listener, 1) == (ssize_t)state.length)
+  struct state state;
+  if (process_state(l, &arg[1], &state) < 0)
+    return -1;
+  /* In one message: agents read it at once. */
+  ssize_t sent = sides_send_fds(agent, state.parts, state.count, &listener, 1);
+  if (sent == (ssize_t)state.size)
     return 0;
-  errno = state.cut || errno == 0 ? EMSGSIZE : errno;
+  if (sent >= 0)
+    errno = EMSGSIZE;
   return fail(l, "send the listener", arg[0].bytes);
 }
 

@@ -23,9 +23,8 @@ int op_change_directory(struct launch *l, const struct arg *arg) {
   if (l->in_directory)
     return 0;
   if (chdir(arg[0].bytes) < 0) {
-    if (errno == EACCES && (arg[1].number & IF_PERMITTED) != 0)
-      return 0;
-    return fail(l, "chdir", arg[0].bytes);
+    bool later = errno == EACCES && (arg[1].number & IF_PERMITTED) != 0;
+    return later ? 0 : fail(l, "chdir", arg[0].bytes);
   }
   if (syscall(SYS_getcwd, where, sizeof where) < 0)
     return fail(l, "getcwd", arg[0].bytes);

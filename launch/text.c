@@ -24,14 +24,6 @@ void text_number(struct text *t, uint64_t number) {
   text_add(t, at);
 }
 
-void text_join(struct text *t, const char *const *parts, uint64_t number) {
-  for (unsigned i = 0; parts[i] != NULL; i++) {
-    if (i > 0)
-      text_number(t, number);
-    text_add(t, parts[i]);
-  }
-}
-
 int text_parse_pid(const char *s) {
   int64_t pid = 0;
   for (; *s >= '0' && *s <= '9'; s++) {

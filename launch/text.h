@@ -18,9 +18,6 @@ struct text {
 void text_add(struct text *t, const char *s);
 void text_number(struct text *t, uint64_t number);
 
-/* The parts of a list, with a number in decimal digits between every two of them. */
-void text_join(struct text *t, const char *const *parts, uint64_t number);
-
 /* A PID in decimal digits: -1 if it is not one. */
 int text_parse_pid(const char *s);
 
