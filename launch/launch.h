@@ -35,7 +35,6 @@ struct launch {
   bool created;           /* await_start was reached */
   bool in_directory;      /* change_directory has succeeded */
   bool filtered;          /* a seccomp filter was loaded, which may refuse anything */
-  bool in_directory;      /* a change_directory has succeeded */
   const char *program;    /* what find_program found */
 };
 
