@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orlop.kernel.cgroup.detect import CgroupLayout, Hierarchy
+from orlop.kernel.idmap import IdMap
 from orlop.kernel.seccomp import Filter
 from orlop.launch import plan as ops
 from orlop.launch.plan import CONTAINER, LAUNCHER, MIDDLE, Operation, Plan, Step
@@ -15,7 +16,7 @@ from orlop.runtime.spec import (
     Capabilities,
     Hook,
     Hooks,
-    IdMap,
+
     Linux,
     Mount,
     Namespace,
