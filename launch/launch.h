@@ -2,21 +2,23 @@
 #ifndef ORLOP_LAUNCH_H
 #define ORLOP_LAUNCH_H
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "ops.h"
+#include "paths.h"
 #include "plan.h"
 
 struct report;
 
 struct launch {
-  enum side side;        /* which process this is */
-  int proc;              /* O_PATH descriptor of the host's procfs */
-  int control;           /* control socket to the caller; -1 on the other sides and once closed */
-  int peer;              /* socket to the other side (between the launcher and the other process) */
-  int *slots;            /* descriptors, -1 where nothing is open */
+  enum side side; /* which process this is */
+  int proc;       /* O_PATH descriptor of the host's procfs */
+  int control;    /* control socket to the caller; -1 on the other sides and once closed */
+  int peer;       /* socket to the other side (between the launcher and the other process) */
+  int *slots;     /* descriptors, -1 where nothing is open */
   uint32_t slot_count;
   struct report *report; /* shared with the caller and between the sides */
   uint32_t report_times; /* how many operations have room for their times in it */
@@ -50,20 +52,10 @@ void slot_set(struct launch *l, const struct arg *arg, int fd);
  * the container's side it is sent over. The descriptor is used up. Returns 0, or -1 with errno. */
 int keep_terminal(struct launch *l, int master);
 
-/* --- paths.c: nothing resolved here leads out of `root` --- */
-
-/* O_PATH (or other flags) descriptor of an existing path in `root`; -1 with errno. An empty path
- * is `root` itself. */
-int path_open(int root, const char *path, uint64_t flags);
-
-enum leaf { LEAF_DIRECTORY, LEAF_FILE };
-
-/* As path_open(O_PATH), but makes what is missing: directories with `mode`, the last component of the
- * given type. Dangling symlinks are followed inside the root. */
-int path_make(int root, const char *path, enum leaf leaf, mode_t mode);
-
-/* O_PATH descriptor of the directory that holds the last component of `path` (made if missing);
- * `name` is set to that component (inside `path`). */
-int path_parent(int root, const char *path, const char **name);
+/* The directory in which an operation resolves its path: the slot's, or AT_FDCWD (the host's own
+ * root) for NO_SLOT. -1 as slot_fd(). */
+static inline int base_fd(struct launch *l, const struct arg *arg) {
+  return arg->number == NO_SLOT ? AT_FDCWD : slot_fd(l, arg);
+}
 
 #endif
