@@ -179,7 +179,7 @@ class RunIdMapHelper(Operation):
 
 
 class RunHook(Operation):
-    """Run an OCI hook to its end: its stdin is head + the container's host PID + tail.
+    """Run an OCI hook to its end: its stdin is `state`, joined by the container's host PID.
 
     Fails if the hook exits with another status than 0 or runs longer than `timeout_ms` (0: no
     limit), in which case it is killed. The environment is `env` and nothing else.
@@ -189,8 +189,7 @@ class RunHook(Operation):
     path: str
     argv: tuple[str, ...]
     env: tuple[str, ...]
-    state_head: str
-    state_tail: str
+    state: tuple[str, ...]
     timeout_ms: U32
 
 
@@ -411,6 +410,17 @@ class UseStdio(Operation):
     stderr: Slot
 
 
+class OwnStdio(Operation):
+    """Give those of stdin, stdout and stderr that are pipes, sockets or ptys to a user.
+
+    Then the program can open /dev/stdout and the like again. Where the kernel refuses, nothing is
+    changed. Regular files and other devices are the caller's and stay as they are.
+    """
+
+    kind = 36
+    uid: U32
+
+
 # --- what the process is and may ------------------------------------------------------------
 
 
@@ -521,13 +531,12 @@ class LoadSeccomp(Operation):
 class SendSeccompListener(Operation):
     """Hand the listener of the filter just loaded to the unix socket at a host path.
 
-    The message is head + the container's host PID + tail, with the listener as SCM_RIGHTS.
+    The message is `state`, joined by the container's host PID, with the listener as SCM_RIGHTS.
     """
 
     kind = 53
     socket_path: str
-    state_head: str
-    state_tail: str
+    state: tuple[str, ...]
 
 
 class DropBounding(Operation):
@@ -562,10 +571,17 @@ class SetCapabilities(Operation):
 
 
 class ChangeDirectory(Operation):
-    """chdir(2), and make sure that the result is inside the root (CVE-2024-21626)."""
+    """chdir(2), and make sure that the result is inside the root (CVE-2024-21626).
+
+    Does nothing if an earlier one of the same plan has succeeded.
+    """
 
     kind = 57
     path: str
+    flags: U32 = 0
+
+
+IF_PERMITTED = 1  # EACCES is fine: a later step tries again, as another user
 
 
 class FindProgram(Operation):

@@ -1,0 +1,105 @@
+"""`python -m bench [--quick]`: measure everything, print tables, keep the readings as JSON.
+
+Needs root and a C compiler. Full: about two minutes. Quick: about twenty seconds, for a first look.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench import imports, in_process, memory, runtime_run
+from bench.harness import interleave
+from bench.marks import marks
+from bench.place import Place
+from bench.tables import (
+    imports_table,
+    marks_table,
+    memory_table,
+    progress,
+    say,
+    series_table,
+)
+
+if TYPE_CHECKING:
+    from bench.harness import Series
+
+RESULTS = Path(__file__).parent / "results"
+COMMAND_LINE = "orlop.runtime.cli"
+
+
+def main() -> None:
+    """Measure, and print the marks last."""
+    parser = argparse.ArgumentParser(prog="bench", description="Measure orlop.")
+    parser.add_argument(
+        "--quick", action="store_true", help="about 20 seconds instead of 2 minutes"
+    )
+    scale = 1.0 if parser.parse_args().quick else 7.0
+    if os.geteuid():
+        parser.exit(1, "bench: starting containers needs root\n")
+    with Place() as place:
+        run = interleave("run", runtime_run.subjects(place), 6 * scale, progress)
+        plain = interleave("in process", in_process.subjects(place, net=False), 4 * scale, progress)
+        net = interleave(
+            "in process, net", in_process.subjects(place, net=True), 4 * scale, progress
+        )
+        start_up = interleave("start-up", imports.subjects(place), 2 * scale, progress)
+        waiters = memory.waiters(place)
+    heaviest = imports.heaviest(COMMAND_LINE)
+    goals = marks(run, plain, net, waiters)
+    progress("\n")
+
+    say(series_table("OCI command lines: run a static program to its end", run, "runc run"))
+    say(series_table("Python path, without net namespace", plain, "kernel floor"))
+    say(series_table("Python path, with net namespace", net, "kernel floor"))
+    say(series_table("Start-up of commands", start_up, "python -I -S -c pass"))
+    if heaviest:
+        say(imports_table(COMMAND_LINE, heaviest))
+    say(memory_table(waiters))
+    say(marks_table(goals))
+    kept = _keep(
+        {
+            "machine": _machine(),
+            "run": _summary(run),
+            "in_process": _summary(plain),
+            "in_process_net": _summary(net),
+            "start_up": _summary(start_up),
+            "memory": [asdict(waiter) for waiter in waiters],
+            "imports": [asdict(each) for each in heaviest],
+            "marks": [{**asdict(goal), "verdict": goal.verdict} for goal in goals],
+        }
+    )
+    say(f"\n{_machine()['load']} was the load at the end; all readings are in {kept}\n")
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "kernel": platform.release(),
+        "cpus": os.cpu_count(),
+        "python": platform.python_version(),
+        "load": os.getloadavg()[0],
+    }
+
+
+def _summary(series: dict[str, Series]) -> dict[str, Any]:
+    return {
+        name: {"median_ms": each.median, "p95_ms": each.p95, "samples_ms": each.samples_ms}
+        for name, each in series.items()
+    }
+
+
+def _keep(results: dict[str, Any]) -> Path:
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{time.strftime('%Y-%m-%dT%H-%M-%S')}.json"
+    path.write_text(json.dumps(results, indent=1))
+    return path
+
+
+if __name__ == "__main__":
+    main()

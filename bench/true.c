@@ -1,0 +1,2 @@
+/* The program that every subject of the benchmark runs. */
+int main(void) { return 0; }

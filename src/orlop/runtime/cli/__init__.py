@@ -1,0 +1,140 @@
+"""`orlop-runtime`: the command line of the OCI runtime, in the words of runc's.
+
+One module a verb, imported when that verb is used: what a command imports is part of a container's
+start.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from orlop import __version__
+from orlop.errors import InternalError, InvalidArgument, OrlopError
+from orlop.runtime.cli.log import Log
+from orlop.runtime.cli.options import FLAG, TEXT, Option, Values, describe, parse
+from orlop.runtime.state import Store
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
+
+SPEC_VERSION = "1.2.1"
+
+VERBS = {
+    "create": "make a container whose program waits for start",
+    "start": "execute the program of a created container",
+    "run": "create and start a container, and wait for it",
+    "exec": "run a further process in a container",
+    "state": "show the state of a container",
+    "kill": "send a signal to a container",
+    "delete": "remove what is left of a container",
+    "list": "list the containers",
+    "ps": "list the processes of a container",
+    "pause": "let all processes of a container stand still",
+    "resume": "let the processes of a paused container go on",
+    "update": "change the limits of a container",
+    "events": "show use of resources, and out-of-memory events",
+    "spec": "write a configuration to start from",
+    "features": "show what this runtime and this host can do",
+    "checkpoint": "not supported yet",
+    "restore": "not supported yet",
+}
+
+OPTIONS = (
+    Option(("--root",), TEXT, "directory of the containers' state", "DIR"),
+    Option(("--log",), TEXT, "write warnings and errors to this file too", "FILE"),
+    Option(("--log-format",), TEXT, "of the log: text (default) or json", "FORMAT"),
+    Option(("--debug",), FLAG, "log more, and show tracebacks of internal errors"),
+    Option(("--systemd-cgroup",), FLAG, "have systemd make the cgroups (not supported yet)"),
+    Option(("--rootless",), TEXT, "act without rights on the host: true, false or auto", "BOOL"),
+    Option(("--version", "-v"), FLAG, "show the versions"),
+    Option(("--help", "-h"), FLAG, "show this help"),
+)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Performs one command; returns its exit status. Never raises for what a user can cause."""
+    log = Log()
+    try:
+        return _main(sys.argv[1:] if words is None else words, log)
+    except OrlopError as error:
+        log.error(str(error))
+        return getattr(error, "exit_status", 1)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 1
+    except Exception as error:  # the last resort: a bug, shown without a traceback
+        if log.debug:
+            raise
+        log.error(str(InternalError(f"internal error: {type(error).__name__}: {error}")))
+        return 1
+
+
+def _main(words: Sequence[str], log: Log) -> int:
+    given = parse(OPTIONS, words)
+    if given.flag("version"):
+        print(f"orlop-runtime version {__version__}\nspec: {SPEC_VERSION}")
+        return 0
+    if given.flag("help") or not given.words or given.words[0] == "help":
+        print(_help())
+        return 0
+    log.configure(given.text("log"), given.text("log-format", "text"), debug=given.flag("debug"))
+    verb, *rest = given.words
+    if verb not in VERBS:
+        raise InvalidArgument(f"there is no command {verb!r}", hint="see orlop-runtime --help")
+    module = _module(verb)
+    values = parse((*module.OPTIONS, _HELP), rest)
+    if values.flag("help"):
+        print(_verb_help(verb, module))
+        return 0
+    least, most = module.WORDS
+    if not least <= len(values.words) <= most:
+        raise InvalidArgument(f"usage: orlop-runtime {verb} {module.USAGE}")
+    if given.flag("systemd-cgroup"):
+        from orlop.errors import Unsupported
+
+        raise Unsupported("--systemd-cgroup", needs="the cgroupfs manager", hint="leave it out")
+    status: int = module.run(Store(_root(given)), values, log)
+    return status
+
+
+_HELP = OPTIONS[-1]
+
+
+def _module(verb: str) -> ModuleType:
+    from importlib import import_module
+
+    return import_module(f"orlop.runtime.cli.{verb}_")
+
+
+def _root(given: Values) -> str:
+    """The state directory: as given, or below /run, or below the user's own run directory."""
+    if given.given("root"):
+        return given.text("root")
+    run = os.environ.get("XDG_RUNTIME_DIR")
+    if os.geteuid() != 0 and run:
+        return os.path.join(run, "orlop-runtime")
+    return "/run/orlop-runtime"
+
+
+def _help() -> str:
+    width = max(map(len, VERBS))
+    verbs = "\n".join(f"  {verb:<{width}}  {summary}" for verb, summary in VERBS.items())
+    return (
+        "orlop-runtime: run OCI containers\n\n"
+        "usage: orlop-runtime [OPTIONS] COMMAND [ARGUMENTS]\n\n"
+        f"commands:\n{verbs}\n\noptions:\n{describe(OPTIONS)}\n\n"
+        "`orlop-runtime COMMAND --help` shows the options of a command."
+    )
+
+
+def _verb_help(verb: str, module: ModuleType) -> str:
+    options = describe((*module.OPTIONS, _HELP))
+    example = f"\n\nexample:\n  {module.EXAMPLE}" if hasattr(module, "EXAMPLE") else ""
+    return (
+        f"orlop-runtime {verb}: {VERBS[verb]}\n\n"
+        f"usage: orlop-runtime {verb} {module.USAGE}\n\noptions:\n{options}{example}"
+    )

@@ -1,0 +1,21 @@
+"""orlop-runtime resume"""
+
+from __future__ import annotations
+
+from orlop.runtime.lifecycle.kill import resume
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orlop.runtime.cli.log import Log
+    from orlop.runtime.cli.options import Option, Values
+    from orlop.runtime.state import Store
+
+USAGE = "CONTAINER"
+WORDS = (1, 1)
+OPTIONS: tuple[Option, ...] = ()
+
+
+def run(store: Store, values: Values, _: Log) -> int:
+    """Does it."""
+    resume(store, values.words[0])
+    return 0

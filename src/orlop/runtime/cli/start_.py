@@ -1,0 +1,21 @@
+"""orlop-runtime start"""
+
+from __future__ import annotations
+
+from orlop.runtime.lifecycle.start import start
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orlop.runtime.cli.log import Log
+    from orlop.runtime.cli.options import Option, Values
+    from orlop.runtime.state import Store
+
+USAGE = "CONTAINER"
+WORDS = (1, 1)
+OPTIONS: tuple[Option, ...] = ()
+
+
+def run(store: Store, values: Values, _: Log) -> int:
+    """Starts a created container."""
+    start(store, values.words[0])
+    return 0

@@ -1,0 +1,176 @@
+"""From a bundle to a container's first process: what create and run have in common."""
+
+from __future__ import annotations
+
+import os
+
+from orlop import jsontext
+from orlop.errors import NotFound
+from orlop.kernel.features import read_features
+from orlop.kernel.process import Identity, identify
+from orlop.launch.executor import launch
+from orlop.launch.wire import encode
+from orlop.runtime.config_json import parse_spec, read_config
+from orlop.runtime.lifecycle import sockets
+from orlop.runtime.lifecycle.delete import destroy
+from orlop.runtime.lifecycle.gather import gather
+from orlop.runtime.lifecycle.status import look
+from orlop.runtime.planner import plan_container
+from orlop.runtime.planner.situation import Handed
+from orlop.runtime.state import State
+from orlop.runtime.validate import validate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orlop.launch.executor import Launch
+    from orlop.runtime.lifecycle.gather import Choices
+    from orlop.runtime.spec import Spec
+    from orlop.runtime.state import Directory, Store
+
+_FIRST_PRESERVED = 3
+
+
+def create(store: Store, container: str, choices: Choices) -> None:
+    """Makes a container whose program waits for `start`.
+
+    Afterwards it has its state, its control groups, and a process that has everything but its
+    program; nothing of orlop runs any more. If anything fails, nothing is left of it.
+
+    Raises:
+        AlreadyExists: the id is taken.
+        SpecError: the configuration is wrong; nothing was made.
+        Unsupported: this host cannot do what it asks for; nothing was made.
+        LaunchError: the kernel refused one of the steps.
+    """
+    begin(store, container, choices, wait=True).reap()
+
+
+def begin(
+    store: Store,
+    container: str,
+    choices: Choices,
+    *,
+    wait: bool,
+    console: int | None = None,
+    flags: int = 0,
+) -> Launch:
+    """Starts a launcher on a new container, until its process waits (`wait`) or runs.
+
+    `console` is a connected socket for the master of the terminal, if not the one of `choices`;
+    `flags` are those of the plan.
+    """
+    bundle = os.path.realpath(choices.bundle)
+    config = read_config(bundle)
+    spec = parse_spec(jsontext.loads(config))
+    validate(spec, read_features())
+    with store.new(container) as directory:
+        try:
+            directory.write_file("config.json", config)
+            return _launch(directory, spec, bundle, choices, wait, console, flags)
+        except BaseException:
+            directory.remove()
+            raise
+
+
+def _launch(
+    directory: Directory,
+    spec: Spec,
+    bundle: str,
+    choices: Choices,
+    wait: bool,
+    console: int | None,
+    flags: int,
+) -> Launch:
+    with Opened() as opened:
+        handed = Handed(
+            console=opened.connected(choices.console_socket) if console is None else console,
+            pidfd_socket=opened.connected(choices.pidfd_socket),
+            listener=opened.listening(directory.file("start.sock")) if wait else None,
+            preserved=tuple(range(_FIRST_PRESERVED, _FIRST_PRESERVED + choices.preserve_fds)),
+        )
+        situation = gather(spec, directory.id, bundle, choices, handed, flags)
+        plan = plan_container(spec, situation)
+        state = State(
+            id=directory.id,
+            bundle=bundle,
+            rootfs=situation.root,
+            created=now(),
+            cgroup=situation.cgroup.paths if situation.cgroup else {},
+            new_keyring=situation.new_keyring,
+        )
+        directory.write_file("plan", encode(plan))
+        directory.write(state)
+        try:
+            running = launch(plan, handed.fds(), name=directory.id)
+            try:
+                pid = running.wait_created()
+                directory.write(state.replace(process=_identity(pid)))
+                write_pid_file(choices.pid_file, pid)
+            except BaseException:
+                running.close()  # which makes the launcher undo what it has begun
+                raise
+        except BaseException:
+            destroy(look(directory), spec)
+            raise
+        return running
+
+
+def _identity(pid: int) -> Identity:
+    try:
+        return identify(pid)
+    except NotFound:  # it has ended already
+        return Identity(pid, 0)
+
+
+def write_pid_file(path: str, pid: int) -> None:
+    """A complete file with the PID is at this host path; nothing happens without a path."""
+    if path:
+        fresh = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}")
+        with open(fresh, "w") as file:
+            file.write(str(pid))
+        os.rename(fresh, path)
+
+
+def now() -> str:
+    """The present time as state documents have it: RFC 3339 with nanoseconds, UTC."""
+    import time
+
+    seconds, nanoseconds = divmod(time.time_ns(), 10**9)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{nanoseconds:09}Z"
+
+
+class Opened:
+    """Sockets that are needed until the launcher has its own copies."""
+
+    def __init__(self) -> None:
+        self._close: list[Callable[[], None]] = []
+
+    def __enter__(self) -> Opened:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for close in self._close:
+            close()
+
+    def descriptor(self, fd: int) -> int:
+        """A descriptor that is to be closed with the others."""
+        self._close.append(lambda: os.close(fd))
+        return fd
+
+    def connected(self, path: str) -> int | None:
+        """A descriptor connected to the socket at a host path; None without a path."""
+        if not path:
+            return None
+        socket = sockets.connect(path)
+        self._close.append(socket.close)
+        return socket.fileno()
+
+    def listening(self, path: str) -> int:
+        """A descriptor that listens at a host path."""
+        socket = sockets.listen(path)
+        self._close.append(socket.close)
+        return socket.fileno()
+
+

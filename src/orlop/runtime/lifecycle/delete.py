@@ -1,0 +1,94 @@
+"""delete: nothing is left of a container."""
+
+from __future__ import annotations
+
+from orlop import jsontext
+from orlop.errors import NotFound, OrlopError, WrongState
+from orlop.kernel.process import open_pidfd, send_signal, wait
+from orlop.runtime.lifecycle.hooks import run_hooks_to_the_end
+from orlop.runtime.lifecycle.status import CREATED, CREATING, STOPPED, look
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orlop.runtime.lifecycle.status import Container
+    from orlop.runtime.spec import Spec
+    from orlop.runtime.state import Store
+
+_SIGKILL = 9
+_KILL_DEADLINE_S = 10.0
+
+
+def delete(store: Store, container: str, *, force: bool = False) -> Sequence[OrlopError]:
+    """Removes a container that is stopped or was never started; with `force` also one that runs.
+
+    Returns:
+        What went wrong in poststop hooks; the container is gone all the same.
+
+    Raises:
+        NotFound: there is no such container (not with `force`).
+        WrongState: it runs, and `force` was not given.
+    """
+    try:
+        with store.open(container) as directory:
+            try:
+                found = look(directory)
+            except OrlopError:
+                if not force:
+                    raise
+                directory.remove()
+                return ()
+            if found.status not in (STOPPED, CREATED) and not force:
+                raise WrongState("delete", container, state=found.status, needs=STOPPED)
+            errors = stop_and_destroy(found)
+            directory.remove()
+            return errors
+    except NotFound:
+        if not force:
+            raise
+        return ()
+
+
+def stop_and_destroy(found: Container) -> Sequence[OrlopError]:
+    """No process of the container runs any more, its control groups are gone, hooks were run."""
+    if found.status not in (STOPPED, CREATING):
+        kill_first_process(found)
+    return destroy(found, found.spec())
+
+
+def kill_first_process(found: Container) -> None:
+    """The container's first process has ended; in a PID namespace of its own, all others with it."""
+    if found.state.process is None:
+        return
+    try:
+        pidfd = open_pidfd(found.state.process)
+    except NotFound:
+        return
+    import os
+
+    try:
+        send_signal(pidfd, _SIGKILL)
+        if found.state.cgroup:
+            found.cgroup().thaw()  # a frozen task on v1 does not even take SIGKILL
+        wait(pidfd, _KILL_DEADLINE_S)
+    except NotFound:
+        pass
+    finally:
+        os.close(pidfd)
+
+
+def destroy(found: Container, spec: Spec) -> Sequence[OrlopError]:
+    """Removes the control groups, with whatever still runs in them, and runs poststop hooks.
+
+    See: runtime-spec runtime.md#lifecycle, steps 11 to 13: a hook that fails is reported, and
+    the others run all the same.
+    """
+    if found.state.cgroup:
+        cgroup = found.cgroup()
+        cgroup.kill_all(_SIGKILL)
+        cgroup.destroy()
+    if not spec.hooks.poststop:
+        return ()
+    document = jsontext.dumps(found.document(spec, STOPPED))
+    return run_hooks_to_the_end("poststop", spec.hooks.poststop, document)

@@ -1,0 +1,145 @@
+"""exec: a further process in a container that runs."""
+
+from __future__ import annotations
+
+import os
+
+from orlop.errors import InvalidArgument, WrongState
+from orlop.kernel import process as processes
+from orlop.kernel.features import read_features
+from orlop.launch.executor import launch
+from orlop.launch.plan import STAY
+from orlop.records import Record
+from orlop.runtime.lifecycle.create import Opened, write_pid_file
+from orlop.runtime.lifecycle.gather import compiled_seccomp
+from orlop.runtime.lifecycle.status import CREATED, PAUSED, RUNNING, look
+from orlop.runtime.planner import plan_exec
+from orlop.runtime.planner.situation import Handed, Joining, Situation
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orlop.launch.executor import Launch
+    from orlop.runtime.lifecycle.status import Container
+    from orlop.runtime.spec import Process, Spec
+    from orlop.runtime.state import Store
+
+_FIRST_PRESERVED = 3
+
+
+class ExecChoices(Record):
+    """What a caller of exec can choose besides the process.
+
+    Attributes:
+        console_socket: path of a unix socket that gets the terminal's master.
+        pidfd_socket: path of a unix socket that gets a pidfd of the process.
+        pid_file: host file that gets the process's PID.
+        preserve_fds: how many descriptors from 3 on the program gets.
+        cgroup: a cgroup below the container's for the process, as `/sub`; "" for the container's own.
+        ignore_paused: do it in a paused container too; the process stands still with it.
+        detach: do not wait for the process.
+    """
+
+    console_socket: str = ""
+    pidfd_socket: str = ""
+    pid_file: str = ""
+    preserve_fds: int = 0
+    cgroup: str = ""
+    ignore_paused: bool = False
+    detach: bool = False
+
+
+def running_container(store: Store, container: str, *, ignore_paused: bool = False) -> Container:
+    """A container in which a process can be started.
+
+    Raises:
+        NotFound: there is no such container.
+        WrongState: it is stopped, or paused.
+    """
+    found = look(store.open(container, lock=False))
+    if found.status == PAUSED and not ignore_paused:
+        raise WrongState("exec in", container, state=PAUSED, needs=RUNNING)
+    if found.status not in (CREATED, RUNNING, PAUSED):
+        raise WrongState("exec in", container, state=found.status, needs=RUNNING)
+    return found
+
+
+def execute(
+    found: Container,
+    spec: Spec,
+    process: Process,
+    choices: ExecChoices,
+    *,
+    console: int | None = None,
+) -> Launch:
+    """Starts a process in a running container, until its program runs.
+
+    Unless `choices.detach`, the launcher stays and ends with the process's exit status.
+
+    Raises:
+        WrongState: the container has ended in the meantime.
+        LaunchError: the kernel refused one of the steps, or there is no such program.
+    """
+    if found.state.process is None:
+        raise WrongState("exec in", found.state.id, state="creating", needs=RUNNING)
+    with Opened() as opened:
+        target = processes.open_pidfd(found.state.process)
+        opened.descriptor(target)
+        first = _FIRST_PRESERVED
+        handed = Handed(
+            console=opened.connected(choices.console_socket) if console is None else console,
+            pidfd_socket=opened.connected(choices.pidfd_socket),
+            target=target,
+            preserved=tuple(range(first, first + choices.preserve_fds)),
+        )
+        features = read_features()
+        situation = Situation(
+            id=found.state.id,
+            bundle=found.state.bundle,
+            root=found.state.rootfs,
+            layout=features.cgroup,
+            handed=handed,
+            seccomp=compiled_seccomp(spec),
+            capabilities=features.capabilities.bounding,
+            privileged=features.is_privileged,
+            new_keyring=found.state.new_keyring,
+            flags=0 if choices.detach else STAY,
+        )
+        joining = Joining(
+            types=_different_namespaces(found.state.process.pid),
+            cgroup=found.cgroup().entry(choices.cgroup) if found.state.cgroup else None,
+        )
+        plan = plan_exec(spec, process, situation, joining)
+        running = launch(plan, handed.fds(), name=found.state.id)
+    try:
+        pid = running.wait_running()
+        write_pid_file(choices.pid_file, pid)
+    except BaseException:
+        running.close()
+        raise
+    return running
+
+
+def _different_namespaces(pid: int) -> tuple[str, ...]:
+    """The kinds of namespaces in which a process differs from this one."""
+    own = processes.namespaces(os.getpid())
+    theirs = processes.namespaces(pid)
+    return tuple(kind for kind, inode in theirs.items() if own.get(kind) != inode)
+
+
+def parse_user(text: str) -> tuple[int, int]:
+    """Uid and gid of `UID[:GID]`; a gid that is not given is 0.
+
+    Names are not looked up: that would mean to trust files of the container.
+
+    Raises:
+        InvalidArgument: they are not numbers from 0 to 2^32 - 2 (CVE-2024-40635).
+    """
+    uid, colon, gid = text.partition(":")
+    numbers = []
+    for word in (uid, gid if colon else "0"):
+        if not (word.isascii() and word.isdecimal()) or int(word) > 0xFFFFFFFE:
+            raise InvalidArgument(f"cannot use user {text!r}: it is not UID[:GID] in numbers")
+        numbers.append(int(word))
+    return numbers[0], numbers[1]
+
+

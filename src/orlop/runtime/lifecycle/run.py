@@ -1,0 +1,83 @@
+"""run: create and start in one, and the same for exec, in the foreground or detached."""
+
+from __future__ import annotations
+
+from orlop.launch.plan import STAY
+from orlop.runtime.lifecycle.create import begin
+from orlop.runtime.lifecycle.delete import delete
+from orlop.runtime.lifecycle.execute import execute
+from orlop.runtime.lifecycle.foreground import Console, Signals
+from orlop.runtime.lifecycle.start import poststart
+from orlop.runtime.lifecycle.status import look
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from orlop.errors import OrlopError
+    from orlop.launch.executor import Launch
+    from orlop.runtime.lifecycle.execute import ExecChoices
+    from orlop.runtime.lifecycle.gather import Choices
+    from orlop.runtime.lifecycle.status import Container
+    from orlop.runtime.spec import Process, Spec
+    from orlop.runtime.state import Store
+
+
+def run_detached(store: Store, container: str, choices: Choices) -> None:
+    """Makes a container whose program runs; nothing of orlop waits for it.
+
+    Raises:
+        As `orlop.runtime.lifecycle.create.create`.
+    """
+    with begin(store, container, choices, wait=False) as launch:
+        launch.reap()
+    poststart(look(store.open(container, lock=False)))
+
+
+def run(
+    store: Store, container: str, choices: Choices, *, terminal: bool, keep: bool
+) -> tuple[int, Sequence[OrlopError]]:
+    """Runs a container to its end, with this process's stdio, terminal and signals.
+
+    Returns:
+        Its exit status, and what went wrong in poststop hooks. It is deleted unless `keep`.
+    """
+
+    begun = False
+
+    def start(console: int | None) -> Launch:
+        nonlocal begun
+        launch = begin(store, container, choices, wait=False, console=console, flags=STAY)
+        begun = True
+        poststart(look(store.open(container, lock=False)))
+        return launch
+
+    try:
+        status = _in_foreground(start, terminal=terminal)
+    except BaseException:
+        if begun and not keep:
+            delete(store, container, force=True)
+        raise
+    return status, () if keep else delete(store, container, force=True)
+
+
+def run_process(found: Container, spec: Spec, process: Process, choices: ExecChoices) -> int:
+    """Runs a further process in a container to its end; returns its exit status."""
+    own_terminal = process.terminal and not choices.console_socket
+    return _in_foreground(
+        lambda console: execute(found, spec, process, choices, console=console),
+        terminal=own_terminal,
+    )
+
+
+def _in_foreground(start: Callable[[int | None], Launch], *, terminal: bool) -> int:
+    with Signals() as signals:
+        if not terminal:
+            with start(None) as launch:
+                signals.to(launch)
+                return launch.wait_exit()
+        with Console() as console, start(console.socket) as launch:
+            signals.to(launch)
+            console.receive()
+            console.copy(launch.has_ended)
+            return launch.wait_exit()

@@ -1,0 +1,82 @@
+"""start: the program of a created container is executed."""
+
+from __future__ import annotations
+
+import os
+
+from orlop import jsontext
+from orlop.errors import LaunchError, Unavailable, WrongState
+from orlop.launch import report as reports
+from orlop.launch.wire import decode
+from orlop.runtime.lifecycle import sockets
+from orlop.runtime.lifecycle.delete import stop_and_destroy
+from orlop.runtime.lifecycle.hooks import run_hooks
+from orlop.runtime.lifecycle.status import CREATED, RUNNING, Container, look
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orlop.runtime.state import Store
+
+
+def start(store: Store, container: str) -> None:
+    """Executes the container's program and runs its poststart hooks.
+
+    Raises:
+        NotFound: there is no such container.
+        WrongState: it is not created, or started already.
+        LaunchError: a startContainer hook failed or the program cannot be executed; the
+            container is stopped then.
+    """
+    with store.open(container) as directory:
+        found = look(directory)
+        if found.status != CREATED:
+            raise WrongState("start", container, state=found.status, needs=CREATED)
+        path = directory.file("start.sock")
+        answer = _release(path)
+        os.unlink(path)
+        if not answer.startswith(b"S") or len(answer) > 1:
+            raise _failure(found, answer.removeprefix(b"S"))
+        poststart(found)
+
+
+def poststart(found: Container) -> None:
+    """Runs the poststart hooks of a container that runs now; if one fails, the container is ended.
+
+    See: runtime-spec runtime.md#lifecycle, step 9.
+    """
+    spec = found.spec()
+    if not spec.hooks.poststart:
+        return
+    document = jsontext.dumps(found.document(spec, RUNNING))
+    try:
+        run_hooks("poststart", spec.hooks.poststart, document)
+    except Unavailable:
+        stop_and_destroy(found)
+        raise
+
+
+def _release(path: str) -> bytes:
+    """Everything that the waiting process says until it runs the program or has failed."""
+    connection = sockets.connect(path)
+    try:
+        parts = []
+        while part := connection.recv(reports.FAILURE_SIZE + 1):
+            parts.append(part)
+        return b"".join(parts)
+    except ConnectionResetError:
+        return b""
+    finally:
+        connection.close()
+
+
+def _failure(found: Container, answer: bytes) -> LaunchError:
+    if len(answer) < reports.FAILURE_SIZE:
+        return LaunchError(
+            f"cannot start container {found.state.id!r}: its process died before the program ran",
+            op="execute",
+            op_index=-1,
+            errno=0,
+        )
+    with open(found.directory.file("plan"), "rb") as file:
+        plan = decode(file.read())
+    return reports.error(plan, reports.parse_failure(answer))

@@ -1,0 +1,229 @@
+"""The container's file system view: root, mounts, what is hidden, and entering it.
+
+Sources of bind mounts are cloned by the launcher before the clone, with the caller's rights and in the
+caller's view of the host; the container's process attaches the detached clones by descriptor.
+Without rights on the host (rootless) the container's process has to clone them itself.
+"""
+
+from __future__ import annotations
+
+import os
+
+from orlop.kernel import idmap
+from orlop.kernel.mounts import (
+    BIND_RECURSIVE,
+    MAPPED_RECURSIVE,
+    MOUNT_ATTR_IDMAP,
+    MOUNT_ATTR_RDONLY,
+    MS_PRIVATE,
+    MS_SLAVE,
+    parse_options,
+    propagation_of,
+)
+from orlop.launch.plan import (
+    CREATE,
+    NO_SLOT,
+    ORDINARY_DIRECTORY,
+    RECURSIVE,
+    Attach,
+    ChangeRoot,
+    CloneTree,
+    CopyUp,
+    MakeUserNamespace,
+    Mask,
+    NewFilesystem,
+    Open,
+    PivotRoot,
+    Protect,
+    SetMount,
+    Slot,
+    SwitchRoot,
+)
+from orlop.runtime.planner.builder import normal
+from orlop.runtime.planner.cgroupfs import plan_cgroup_mount
+from orlop.runtime.planner.namespaces import new_types
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orlop.kernel.mounts import MountOptions
+    from orlop.runtime.planner.builder import Builder
+    from orlop.runtime.planner.situation import Situation
+    from orlop.runtime.spec import Mount, Spec
+
+# One superblock for all mounts of these types, or none of its own: "ro" is for the mount alone.
+_NO_SUPERBLOCK_FLAGS = frozenset(
+    {"proc", "sysfs", "tmpfs", "devpts", "mqueue", "cgroup", "cgroup2", "overlay"}
+)
+_MUST_BE_ORDINARY = frozenset({"proc", "sysfs"})  # CVE-2019-16884, CVE-2019-19921, CVE-2023-27561
+_LABELLED = frozenset({"tmpfs", "mqueue", "devpts", "ramfs", "overlay"})
+
+class Sources:
+    """The detached clones of host paths, by what they are for; made before the clone if possible."""
+
+    def __init__(self, b: Builder, situation: Situation, propagation: str) -> None:
+        self._b = b
+        self._by_launcher = situation.privileged
+        self._linked = propagation in ("shared", "rshared")
+
+    def clone(self, path: str, reason: str, *, recursive: bool = True) -> Slot:
+        """A detached clone of a host path, cut off from changes inside going out to the host."""
+        slot = self._b.slot()
+        add = self._b.launcher if self._by_launcher else self._b.container
+        add(CloneTree(slot, NO_SLOT, path, RECURSIVE if recursive else 0), reason)
+        if not self._linked:
+            op = SetMount(slot, propagation=MS_SLAVE, recursive=int(recursive))
+            add(op, "mounts made inside must not appear on the host")
+        return slot
+
+
+class Prepared:
+    """What the launcher has ready for the container's process when it begins with its mounts."""
+
+    def __init__(self, b: Builder, spec: Spec, situation: Situation) -> None:
+        self.sources = Sources(b, situation, spec.linux.rootfs_propagation or "")
+        self.root = NO_SLOT
+        self.binds: dict[int, Slot] = {}
+        self.null = NO_SLOT
+
+
+def plan_sources(b: Builder, spec: Spec, situation: Situation) -> Prepared:
+    """Clones of everything of the host that goes into the container; for the launcher if it may."""
+    prepared = Prepared(b, spec, situation)
+    if situation.privileged:
+        _clone_sources(b, spec, situation, prepared)
+    return prepared
+
+
+def _clone_sources(b: Builder, spec: Spec, situation: Situation, prepared: Prepared) -> None:
+    prepared.root = prepared.sources.clone(situation.root, "OCI root.path")
+    for index, mount in enumerate(spec.mounts):
+        options = parse_options(mount.options)
+        if options.bind:
+            reason = f"OCI mounts[{index}]: {mount.destination}"
+            source = _host_path(mount.source, situation)
+            recursive = options.bind == BIND_RECURSIVE
+            slot = prepared.sources.clone(source, reason, recursive=recursive)
+            _map_ids(b, spec, mount, options, slot, reason)
+            prepared.binds[index] = slot
+    if spec.linux.masked_paths:
+        prepared.null = prepared.sources.clone("/dev/null", "OCI maskedPaths", recursive=False)
+
+
+def plan_rootfs(b: Builder, spec: Spec, situation: Situation, prepared: Prepared) -> None:
+    """Steps from the caller's mounts to a complete tree at `b.root`, not yet entered."""
+    if "mount" in new_types(spec.linux):
+        host = b.slot()
+        b.container(Open(host, "/", os.O_PATH | os.O_DIRECTORY), "the mounts to leave behind")
+        flag = MS_PRIVATE if spec.linux.rootfs_propagation in ("private", "rprivate") else MS_SLAVE
+        op = SetMount(host, propagation=flag, recursive=1)
+        b.container(op, "nothing mounted here may appear on the host")
+    if not situation.privileged:
+        _clone_sources(b, spec, situation, prepared)
+    b.root = prepared.root
+    # Over "/", which every process can reach, and not over the directory itself, which a mapped root cannot
+    # always reach.
+    b.container(Attach(b.root, NO_SLOT, "/"), "pivot_root(2) wants a mount point")
+    for index, mount in enumerate(spec.mounts):
+        _plan_mount(b, spec, situation, prepared, index, mount)
+
+
+def _plan_mount(
+    b: Builder, spec: Spec, situation: Situation, prepared: Prepared, index: int, mount: Mount
+) -> None:
+    reason = f"OCI mounts[{index}]: {mount.destination}"
+    options = parse_options(mount.options)
+    destination = normal(mount.destination)
+    if mount.type == "cgroup" and not options.bind:
+        plan_cgroup_mount(b, spec, situation, destination, options, reason)
+        return
+    attributes = options.set
+    if options.bind:
+        slot = prepared.binds[index]
+    else:
+        slot = b.slot()
+        _new_filesystem(b, spec, mount, options, slot, reason)
+        _map_ids(b, spec, mount, options, slot, reason)
+    base, rest = b.locate(destination)
+    if options.copy_up:
+        b.container(CopyUp(base, rest, slot), f"{reason} (tmpcopyup)")
+    flags = CREATE | (ORDINARY_DIRECTORY if mount.type in _MUST_BE_ORDINARY else 0)
+    if destination != "/":
+        b.container(Attach(slot, base, rest, flags), reason)
+        b.hide_filesystems(destination)
+    if not options.bind:
+        b.add_filesystem(destination, slot)
+    if options.bind and (attributes or options.clear):
+        b.container(SetMount(slot, attributes, options.clear), f"{reason} ({', '.join(mount.options)})")
+    elif options.copy_up and attributes & MOUNT_ATTR_RDONLY:
+        b.container(SetMount(slot, MOUNT_ATTR_RDONLY), f"{reason} (ro)")
+    if options.recursive_set or options.recursive_clear:
+        op = SetMount(slot, options.recursive_set, options.recursive_clear, recursive=1)
+        b.container(op, f"{reason} ({', '.join(mount.options)})")
+    for flag, recursive in options.propagation:
+        b.container(SetMount(slot, propagation=flag, recursive=int(recursive)), f"{reason} (propagation)")
+
+
+def _new_filesystem(
+    b: Builder, spec: Spec, mount: Mount, options: MountOptions, slot: Slot, reason: str
+) -> None:
+    data = options.data
+    attributes = options.set
+    if mount.type not in _NO_SUPERBLOCK_FLAGS:
+        data = options.superblock + data
+    if spec.linux.mount_label and mount.type in _LABELLED:
+        data = (*data, f"context={spec.linux.mount_label}")
+    if options.copy_up:
+        attributes &= ~MOUNT_ATTR_RDONLY
+    source = mount.source or mount.type or ""
+    b.container(NewFilesystem(slot, mount.type or "", source, data, attributes), reason)
+
+
+def _map_ids(
+    b: Builder, spec: Spec, mount: Mount, options: MountOptions, slot: Slot, reason: str
+) -> None:
+    """An idmapped mount, with the mount's own maps or those of the container's user namespace."""
+    if not (options.id_map or mount.uid_mappings):
+        return
+    uid_map = mount.uid_mappings or spec.linux.uid_mappings
+    gid_map = mount.gid_mappings or spec.linux.gid_mappings
+    namespace = b.slot()
+    b.launcher(MakeUserNamespace(namespace, idmap.text(uid_map), idmap.text(gid_map)), f"{reason} (idmap)")
+    recursive = int(options.id_map == MAPPED_RECURSIVE)
+    b.launcher(SetMount(slot, MOUNT_ATTR_IDMAP, user_namespace=namespace, recursive=recursive), f"{reason} (idmap)")
+
+
+def _host_path(source: str | None, situation: Situation) -> str:
+    """Relative sources are relative to the bundle (runtime-spec config.md#mounts)."""
+    return os.path.join(situation.bundle, source or "")
+
+
+def plan_hiding(b: Builder, spec: Spec, prepared: Prepared) -> None:
+    """Masks and read-only paths. They need nothing of the container's own: see Mask and Protect."""
+    linux = spec.linux
+    for path in linux.readonly_paths:
+        b.container(Protect(*b.locate(path)), "OCI readonlyPaths")
+    if linux.masked_paths:
+        empty = b.slot()
+        op = NewFilesystem(empty, "tmpfs", "tmpfs", ("nr_inodes=1", "mode=555"), MOUNT_ATTR_RDONLY)
+        b.container(op, "OCI maskedPaths: an empty directory to put over others")
+        for path in linux.masked_paths:
+            b.container(Mask(*b.locate(path), prepared.null, empty), "OCI maskedPaths")
+
+
+def plan_enter_root(b: Builder, spec: Spec, situation: Situation) -> None:
+    """Makes the prepared tree the root; what was there before is out of reach afterwards."""
+    types = {namespace.type for namespace in spec.linux.namespaces}
+    if "mount" not in types:
+        b.container(ChangeRoot(b.root), "there is no mount namespace to pivot in")
+        return
+    if situation.no_pivot:
+        b.container(SwitchRoot(b.root), "--no-pivot")
+    else:
+        b.container(PivotRoot(b.root), "the container's root")
+    if spec.root is not None and spec.root.readonly:
+        b.container(SetMount(b.root, MOUNT_ATTR_RDONLY), "OCI root.readonly")
+    propagation = spec.linux.rootfs_propagation
+    if propagation:
+        flag, recursive = propagation_of(propagation)
+        op = SetMount(b.root, propagation=flag, recursive=int(recursive))
+        b.container(op, "OCI rootfsPropagation")

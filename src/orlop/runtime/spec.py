@@ -1,0 +1,374 @@
+"""The configuration of a container (config.json of the OCI runtime-spec, 1.0 to 1.3), as records.
+
+Records and fields have the specification's names, fields in snake_case. An absent scalar or
+object is None, an absent array (), an absent map empty.
+
+`orlop.runtime.config_json` reads these records, `orlop.runtime.validate` says what is wrong with
+one.
+"""
+
+from __future__ import annotations
+
+from orlop.records import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orlop.kernel.cgroup.resources import Resources
+    from orlop.kernel.idmap import IdMap
+    from orlop.kernel.seccomp import Profile
+
+NO_STRINGS: Mapping[str, str] = {}
+
+NAMESPACE_TYPES = ("pid", "network", "mount", "ipc", "uts", "user", "cgroup", "time")
+SCHEDULER_POLICIES = (
+    "SCHED_OTHER",
+    "SCHED_FIFO",
+    "SCHED_RR",
+    "SCHED_BATCH",
+    "SCHED_ISO",
+    "SCHED_IDLE",
+    "SCHED_DEADLINE",
+)
+SCHEDULER_FLAGS = (
+    "SCHED_FLAG_RESET_ON_FORK",
+    "SCHED_FLAG_RECLAIM",
+    "SCHED_FLAG_DL_OVERRUN",
+    "SCHED_FLAG_KEEP_POLICY",
+    "SCHED_FLAG_KEEP_PARAMS",
+    "SCHED_FLAG_UTIL_CLAMP_MIN",
+    "SCHED_FLAG_UTIL_CLAMP_MAX",
+)
+IO_PRIORITY_CLASSES = ("IOPRIO_CLASS_RT", "IOPRIO_CLASS_BE", "IOPRIO_CLASS_IDLE")
+RLIMIT_TYPES = (
+    "RLIMIT_AS",
+    "RLIMIT_CORE",
+    "RLIMIT_CPU",
+    "RLIMIT_DATA",
+    "RLIMIT_FSIZE",
+    "RLIMIT_LOCKS",
+    "RLIMIT_MEMLOCK",
+    "RLIMIT_MSGQUEUE",
+    "RLIMIT_NICE",
+    "RLIMIT_NOFILE",
+    "RLIMIT_NPROC",
+    "RLIMIT_RSS",
+    "RLIMIT_RTPRIO",
+    "RLIMIT_RTTIME",
+    "RLIMIT_SIGPENDING",
+    "RLIMIT_STACK",
+)
+ROOTFS_PROPAGATIONS = (
+    "shared",
+    "slave",
+    "private",
+    "unbindable",
+    "rshared",
+    "rslave",
+    "rprivate",
+    "runbindable",
+)
+PERSONALITY_DOMAINS = ("LINUX", "LINUX32")
+MEMORY_POLICY_MODES = (
+    "MPOL_DEFAULT",
+    "MPOL_BIND",
+    "MPOL_INTERLEAVE",
+    "MPOL_WEIGHTED_INTERLEAVE",
+    "MPOL_PREFERRED",
+    "MPOL_PREFERRED_MANY",
+    "MPOL_LOCAL",
+)
+MEMORY_POLICY_FLAGS = ("MPOL_F_NUMA_BALANCING", "MPOL_F_RELATIVE_NODES", "MPOL_F_STATIC_NODES")
+SECCOMP_ACTIONS = (
+    "SCMP_ACT_KILL",
+    "SCMP_ACT_KILL_PROCESS",
+    "SCMP_ACT_KILL_THREAD",
+    "SCMP_ACT_TRAP",
+    "SCMP_ACT_ERRNO",
+    "SCMP_ACT_TRACE",
+    "SCMP_ACT_ALLOW",
+    "SCMP_ACT_LOG",
+    "SCMP_ACT_NOTIFY",
+)
+SECCOMP_OPERATORS = (
+    "SCMP_CMP_NE",
+    "SCMP_CMP_LT",
+    "SCMP_CMP_LE",
+    "SCMP_CMP_EQ",
+    "SCMP_CMP_GE",
+    "SCMP_CMP_GT",
+    "SCMP_CMP_MASKED_EQ",
+)
+SECCOMP_FLAGS = (
+    "SECCOMP_FILTER_FLAG_TSYNC",
+    "SECCOMP_FILTER_FLAG_LOG",
+    "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
+    "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
+)
+SECCOMP_ARCHITECTURES = (
+    "SCMP_ARCH_X86",
+    "SCMP_ARCH_X86_64",
+    "SCMP_ARCH_X32",
+    "SCMP_ARCH_ARM",
+    "SCMP_ARCH_AARCH64",
+    "SCMP_ARCH_MIPS",
+    "SCMP_ARCH_MIPS64",
+    "SCMP_ARCH_MIPS64N32",
+    "SCMP_ARCH_MIPSEL",
+    "SCMP_ARCH_MIPSEL64",
+    "SCMP_ARCH_MIPSEL64N32",
+    "SCMP_ARCH_PPC",
+    "SCMP_ARCH_PPC64",
+    "SCMP_ARCH_PPC64LE",
+    "SCMP_ARCH_S390",
+    "SCMP_ARCH_S390X",
+    "SCMP_ARCH_PARISC",
+    "SCMP_ARCH_PARISC64",
+    "SCMP_ARCH_RISCV64",
+    "SCMP_ARCH_LOONGARCH64",
+    "SCMP_ARCH_M68K",
+    "SCMP_ARCH_SH",
+    "SCMP_ARCH_SHEB",
+)
+CLOCKS = ("monotonic", "boottime")
+HOOK_KINDS = (
+    "prestart",
+    "createRuntime",
+    "createContainer",
+    "startContainer",
+    "poststart",
+    "poststop",
+)
+
+
+# --- process --------------------------------------------------------------------------------
+
+
+class Box(Record):
+    """The size of a terminal in characters."""
+
+    height: int
+    width: int
+
+
+class User(Record):
+    """Ids in the container's user namespace; a `umask` of None leaves the runtime's own."""
+
+    uid: int = 0
+    gid: int = 0
+    umask: int | None = None
+    additional_gids: tuple[int, ...] = ()
+    username: str | None = None
+
+
+class Capabilities(Record):
+    """Names as CAP_CHOWN. A set that is absent is empty."""
+
+    bounding: tuple[str, ...] = ()
+    effective: tuple[str, ...] = ()
+    inheritable: tuple[str, ...] = ()
+    permitted: tuple[str, ...] = ()
+    ambient: tuple[str, ...] = ()
+
+
+class Rlimit(Record):
+    """A limit as RLIMIT_NOFILE; 2^64 - 1 is "no limit"."""
+
+    type: str
+    soft: int
+    hard: int
+
+
+class Scheduler(Record):
+    """sched_setattr(2); times in nanoseconds."""
+
+    policy: str
+    nice: int = 0
+    priority: int = 0
+    flags: tuple[str, ...] = ()
+    runtime: int = 0
+    deadline: int = 0
+    period: int = 0
+
+
+class IoPriority(Record):
+    """ioprio_set(2); the field is `class_` because `class` is a word of Python's."""
+
+    class_: str
+    priority: int = 0
+
+
+class CpuAffinity(Record):
+    """CPU numbers before (`initial`) and after (`final`) an exec enters the container's cgroup."""
+
+    initial: tuple[int, ...] = ()
+    final: tuple[int, ...] = ()
+
+
+class Process(Record):
+    """What runs in the container; `cwd` is a path in the container."""
+
+    cwd: str
+    args: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
+    user: User = User()
+    terminal: bool = False
+    console_size: Box | None = None
+    capabilities: Capabilities | None = None
+    rlimits: tuple[Rlimit, ...] = ()
+    no_new_privileges: bool = False
+    apparmor_profile: str | None = None
+    selinux_label: str | None = None
+    oom_score_adj: int | None = None
+    scheduler: Scheduler | None = None
+    io_priority: IoPriority | None = None
+    exec_cpu_affinity: CpuAffinity | None = None
+
+
+# --- files and hooks ------------------------------------------------------------------------
+
+
+class Root(Record):
+    """The root file system: a path on the host, relative to the bundle if it is not absolute."""
+
+    path: str
+    readonly: bool = False
+
+
+class Mount(Record):
+    """One mount: `destination` in the container, `source` on the host (or a mere name)."""
+
+    destination: str
+    type: str | None = None
+    source: str | None = None
+    options: tuple[str, ...] = ()
+    uid_mappings: tuple[IdMap, ...] = ()
+    gid_mappings: tuple[IdMap, ...] = ()
+
+
+class Hook(Record):
+    """A program that runs at one point of a container's life; `timeout` in seconds."""
+
+    path: str
+    args: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
+    timeout: int | None = None
+
+
+class Hooks(Record):
+    """The hooks of all kinds."""
+
+    prestart: tuple[Hook, ...] = ()
+    create_runtime: tuple[Hook, ...] = ()
+    create_container: tuple[Hook, ...] = ()
+    start_container: tuple[Hook, ...] = ()
+    poststart: tuple[Hook, ...] = ()
+    poststop: tuple[Hook, ...] = ()
+
+
+# --- linux ----------------------------------------------------------------------------------
+
+
+class Namespace(Record):
+    """A namespace to make, or to join if it has a path (on the host)."""
+
+    type: str
+    path: str | None = None
+
+
+class Device(Record):
+    """A device node; `file_mode` has permission bits only, never those of the file's type."""
+
+    type: str
+    path: str
+    major: int | None = None
+    minor: int | None = None
+    file_mode: int | None = None
+    uid: int | None = None
+    gid: int | None = None
+
+
+class NetDevice(Record):
+    """A network device of the host that moves in; None keeps its name."""
+
+    name: str | None = None
+
+
+class TimeOffset(Record):
+    """How far a clock of the container is ahead."""
+
+    secs: int = 0
+    nanosecs: int = 0
+
+
+class IntelRdt(Record):
+    """A place in the resctrl file system."""
+
+    clos_id: str | None = None
+    schemata: tuple[str, ...] = ()
+    l3_cache_schema: str | None = None
+    mem_bw_schema: str | None = None
+    enable_monitoring: bool = False
+
+
+class MemoryPolicy(Record):
+    """set_mempolicy(2), with the numbers of NUMA nodes."""
+
+    mode: str
+    nodes: tuple[int, ...] = ()
+    flags: tuple[str, ...] = ()
+
+
+class Personality(Record):
+    """personality(2)."""
+
+    domain: str
+    flags: tuple[str, ...] = ()
+
+
+_NO_NET_DEVICES: Mapping[str, NetDevice] = {}
+_NO_OFFSETS: Mapping[str, TimeOffset] = {}
+
+
+class Linux(Record):
+    """What only Linux has. `masked_paths` and `readonly_paths` are paths in the container."""
+
+    namespaces: tuple[Namespace, ...] = ()
+    uid_mappings: tuple[IdMap, ...] = ()
+    gid_mappings: tuple[IdMap, ...] = ()
+    time_offsets: Mapping[str, TimeOffset] = _NO_OFFSETS
+    devices: tuple[Device, ...] = ()
+    net_devices: Mapping[str, NetDevice] = _NO_NET_DEVICES
+    cgroups_path: str | None = None
+    resources: Resources | None = None
+    rootfs_propagation: str | None = None
+    seccomp: Profile | None = None
+    sysctl: Mapping[str, str] = NO_STRINGS
+    masked_paths: tuple[str, ...] = ()
+    readonly_paths: tuple[str, ...] = ()
+    mount_label: str | None = None
+    personality: Personality | None = None
+    intel_rdt: IntelRdt | None = None
+    memory_policy: MemoryPolicy | None = None
+
+    def namespace(self, kind: str) -> Namespace | None:
+        """The entry for this type of namespace; None if the container has the runtime's own."""
+        for namespace in self.namespaces:
+            if namespace.type == kind:
+                return namespace
+        return None
+
+
+class Spec(Record):
+    """A whole configuration."""
+
+    oci_version: str
+    process: Process | None = None
+    root: Root | None = None
+    hostname: str | None = None
+    domainname: str | None = None
+    mounts: tuple[Mount, ...] = ()
+    hooks: Hooks = Hooks()
+    annotations: Mapping[str, str] = NO_STRINGS
+    linux: Linux = Linux()
