@@ -3,6 +3,7 @@
 #define ORLOP_LAUNCH_H
 
 #include <fcntl.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -14,24 +15,29 @@
 struct report;
 
 struct launch {
-  enum side side; /* which process this is */
-  int proc;       /* O_PATH descriptor of the host's procfs */
-  int control;    /* control socket to the caller; -1 on the other sides and once closed */
-  int peer;       /* socket to the other side (between the launcher and the other process) */
-  int *slots;     /* descriptors, -1 where nothing is open */
+  enum side side;         /* which process this is */
+  int proc;               /* O_PATH descriptor of the host's procfs */
+  int control;            /* socket to the caller; -1 once closed and on the other sides */
+  int peer;               /* socket to the process on the other side; -1 if there is none */
+  int link[2];            /* sockets for the container's side, before the clone: the launcher's end
+                             and the container's; else -1 */
+  int *slots;             /* descriptors, -1 where nothing is open */
   uint32_t slot_count;
-  struct report *report; /* shared with the caller and between the sides */
-  uint32_t report_times; /* how many operations have room for their times in it */
-  struct plan plan;      /* the part of the plan that is being performed */
-  uint32_t index;        /* the operation within this part */
-  uint32_t first_index;  /* number of operations in the parts before */
-  pid_t process;         /* PID of the container's process, or of the middle one before the clone,
-                            in the launcher's PID namespace; 0: there is none */
-  int pidfd;             /* of that process, launcher's side only; else -1 */
-  int terminal;          /* master of the container's terminal, if the launcher keeps it; else -1 */
-  int start;             /* the start connection, container's side only; else -1 */
-  bool created;          /* await_start was reached */
-  const char *program;   /* what find_program found */
+  struct report *report;  /* shared with the caller and between the sides */
+  uint32_t report_times;  /* how many operations have room for their times in it */
+  struct plan plan;       /* the part of the plan that is being performed */
+  uint32_t index;         /* the operation within this part */
+  uint32_t first_index;   /* number of operations in the parts before */
+  bool turn;              /* the next operation is this side's */
+  pid_t middle;           /* PID of the middle process, 0 if there is none (any more) */
+  pid_t container;        /* PID of the container's process, 0 before the clone */
+  int pidfd;              /* of the container's process, launcher's side only; else -1 */
+  int terminal;           /* master of the container's terminal, if the launcher keeps it; else -1 */
+  int start;              /* the start connection, container's side only; else -1 */
+  bool created;           /* await_start was reached */
+  bool filtered;          /* a seccomp filter was loaded, which may refuse anything */
+  bool in_directory;      /* a change_directory has succeeded */
+  const char *program;    /* what find_program found */
 };
 
 /* An operation returns 0, or -1 after fail(). It may leave a partial effect: after a failure the
@@ -45,17 +51,23 @@ int fail(struct launch *l, const char *call, const char *path);
 /* The descriptor in a slot, or -1 with errno EBADF (recorded) where there is none. */
 int slot_fd(struct launch *l, const struct arg *arg);
 
-/* Puts a descriptor (close-on-exec) into a slot, closing what was there. */
-void slot_set(struct launch *l, const struct arg *arg, int fd);
-
-/* Gives the master of the container's terminal to the launcher, which keeps it for `resize`; on
- * the container's side it is sent over. The descriptor is used up. Returns 0, or -1 with errno. */
-int keep_terminal(struct launch *l, int master);
+/* The directory in which an operation resolves its path: the slot's, or AT_FDCWD (the host's own
+ * root) for NO_SLOT. -1 as slot_fd(). */
+static inline int base_fd(struct launch *l, const struct arg *arg) {
+  return arg->number == NO_SLOT ? AT_FDCWD : slot_fd(l, arg);
+}
 
 /* The directory in which an operation resolves its path: the slot's, or AT_FDCWD (the host's own
  * root) for NO_SLOT. -1 as slot_fd(). */
 static inline int base_fd(struct launch *l, const struct arg *arg) {
   return arg->number == NO_SLOT ? AT_FDCWD : slot_fd(l, arg);
 }
+
+/* Puts a descriptor (close-on-exec) into a slot, closing what was there. */
+void slot_set(struct launch *l, const struct arg *arg, int fd);
+
+/* Gives the master of the container's terminal to the launcher, which keeps it for `resize`; on
+ * the container's side it is sent over. The descriptor is used up. Returns 0, or -1 with errno. */
+int keep_terminal(struct launch *l, int master);
 
 #endif

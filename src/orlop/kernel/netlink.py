@@ -1,7 +1,7 @@
 """Addresses of network devices, asked through rtnetlink(7).
 
-Only what a start needs; everything else about networks is done with pyroute2, which would take longer to
-import than the whole start takes.
+Only what a start needs; everything else about networks is done with pyroute2, which would take
+longer to import than the whole start takes.
 """
 
 from __future__ import annotations

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 
 class ArgRule(Record):
-    """A condition on argument `index` (0 to 5); `value_two` is for SCMP_CMP_MASKED_EQ only, where
-    `value` is the mask."""
+    """A condition on argument `index` (0 to 5).
+
+    With SCMP_CMP_MASKED_EQ `value` is the mask, and `value_two` what is left of the argument.
+    """
 
     index: int
     value: int
@@ -53,8 +55,8 @@ class Profile(Record):
     default_errno_ret: int | None = None
     architectures: tuple[str, ...] = ()
     flags: tuple[str, ...] | None = None
-    listener_path: str = ""
-    listener_metadata: str = ""
+    listener_path: str | None = None
+    listener_metadata: str | None = None
     syscalls: tuple[SyscallRule, ...] = ()
 
 
@@ -71,8 +73,6 @@ class Filter(Record):
     flags: int
     notify: bool
 
-
-_SUPPORTS_ERRNO = ("SCMP_ACT_ERRNO", "SCMP_ACT_TRACE")
 
 # SECCOMP_RET_ values, as libseccomp takes them; the errno is ORed in.
 _ACTIONS = {
@@ -145,15 +145,23 @@ KNOWN_OPERATORS = tuple(_OPERATORS)
 KNOWN_ARCHITECTURES = tuple(_ARCHITECTURES)
 KNOWN_FLAGS = tuple(_FLAGS)
 
-_MAX_ERRNO = 4095  # the kernel cuts off what is above
+# What the kernel has room for; of a higher errno it would return 4095, and a tracer gets 16 bits.
+_MAX_ERRNO = {"SCMP_ACT_ERRNO": 4095, "SCMP_ACT_TRACE": 0xFFFF}
 _BINARY_TREE_FROM = 33  # rules; shorter lists do not gain, and libseccomp 2.5 is wrong at none
 
 
 def supported_flags() -> tuple[str, ...]:
     """The flags of `KNOWN_FLAGS` that the running kernel has."""
+    return tuple(flag for flag, bits in _FLAGS.items() if _kernel_knows(bits))
+
+
+def _kernel_knows(flags: int) -> bool:
     from orlop.kernel.syscalls import seccomp_flags_known
 
-    return tuple(flag for flag, bits in _FLAGS.items() if seccomp_flags_known(bits))
+    # This one is refused without a listener.
+    return seccomp_flags_known(
+        flags | FLAG_NEW_LISTENER if flags & FLAG_WAIT_KILLABLE_RECV else flags
+    )
 
 
 def check(profile: Profile) -> None:
@@ -200,7 +208,7 @@ def _check_notification(profile: Profile) -> None:
         )
     if notifying and not profile.listener_path:
         raise InvalidArgument("invalid seccomp profile: SCMP_ACT_NOTIFY needs a listenerPath")
-    if profile.listener_metadata and not profile.listener_path:
+    if profile.listener_metadata is not None and not profile.listener_path:
         raise InvalidArgument("invalid seccomp profile: listenerMetadata needs a listenerPath")
     if not notifying and "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV" in (profile.flags or ()):
         raise InvalidArgument(
@@ -221,20 +229,20 @@ def _look_up(table: dict[str, int], word: str, what: str) -> int:
 def _action(action: str, errno_ret: int | None) -> int:
     """The action as the kernel has it."""
     value = _look_up(_ACTIONS, action, "action")
-    if action not in _SUPPORTS_ERRNO:
+    if action not in _MAX_ERRNO:
         if errno_ret is not None:
             raise InvalidArgument(f"invalid seccomp profile: {action} has no errno to return")
         return value
     if errno_ret is None:
         errno_ret = errno.EPERM
-    if not 0 <= errno_ret <= _MAX_ERRNO:
+    if not 0 <= errno_ret <= _MAX_ERRNO[action]:
         raise InvalidArgument(
-            f"invalid seccomp profile: errno {errno_ret} is not within 0 and {_MAX_ERRNO}"
+            f"invalid seccomp profile: errno {errno_ret} is not within 0 and {_MAX_ERRNO[action]}"
         )
     return value | errno_ret
 
 
-def compile(profile: Profile, cache_directory: str | None = None) -> Filter:
+def compile(profile: Profile, cache_directory: str | None = None) -> Filter:  # noqa: A001
     """The profile as a BPF program for this machine and kernel.
 
     Args:
@@ -293,11 +301,8 @@ def _flags(profile: Profile, notify: bool) -> int:
         flags |= _FLAGS[flag]
     if notify:
         flags |= FLAG_NEW_LISTENER
-    if flags & FLAG_WAIT_KILLABLE_RECV:
-        from orlop.kernel.syscalls import seccomp_flags_known
-
-        if not seccomp_flags_known(flags):
-            raise Unsupported("SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", needs="Linux 5.19")
+    if flags & FLAG_WAIT_KILLABLE_RECV and not _kernel_knows(flags):
+        raise Unsupported("SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", needs="Linux 5.19")
     return flags
 
 

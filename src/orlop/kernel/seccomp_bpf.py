@@ -89,7 +89,7 @@ def _section(arch: int, numbers: list[int]) -> list[bytes]:
 
 
 def _both_x86_64_modes(numbers: list[int]) -> list[bytes]:
-    """Tests after which newer calls of x86-64 proper and of x32 fall through, others jump over one."""
+    """Tests that newer calls of x86-64 proper and of x32 fall through; others skip one."""
     plain = [number for number in numbers if not number & X32_BIT]
     x32 = [number for number in numbers if number & X32_BIT]
     if plain and x32:

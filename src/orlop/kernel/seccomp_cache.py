@@ -92,21 +92,20 @@ class Cache:
     def _discard_oldest(self) -> None:
         """Keeps the directory from growing with every profile that anybody ever uses."""
         with os.scandir(self._fd) as entries:
-            ages = sorted(
-                (entry.stat(follow_symlinks=False).st_mtime_ns, entry.name) for entry in entries
-            )
+            ages = sorted((entry.stat().st_mtime_ns, entry.name) for entry in entries)
         for _, name in ages[:-_MAX_FILTERS]:
             os.unlink(name, dir_fd=self._fd)
 
 
 def _open_own(directory: str) -> int:
     """A descriptor of the directory, made if it is missing, or -1 if it is not to be trusted."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        os.mkdir(directory, 0o700)
-    except OSError:
-        pass
-    try:
-        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            fd = os.open(directory, flags)
+        except FileNotFoundError:
+            os.mkdir(directory, 0o700)
+            fd = os.open(directory, flags)
     except OSError:
         return -1
     found = os.fstat(fd)

@@ -137,7 +137,10 @@ class Rules:
     def add(
         self, action: int, syscall: int, comparisons: Sequence[tuple[int, int, int, int]]
     ) -> int:
-        """0, or a negative error number. Comparisons are argument, operator, value, second value."""
+        """0, or a negative error number.
+
+        A comparison is the argument's index, an SCMP_CMP_ number, a value and a second one.
+        """
         array = (self._comparison * len(comparisons))(*comparisons) if comparisons else None
         return int(
             self._library.seccomp_rule_add_array(
@@ -166,7 +169,7 @@ def load() -> Library:
     Raises:
         Unsupported: it is not installed, or too old.
     """
-    global _loaded
+    global _loaded  # noqa: PLW0603 - libraries are loaded once
     if _loaded is None:
         import ctypes
 

@@ -36,7 +36,7 @@ _libc: Any = None
 
 
 def _load() -> Any:
-    global _libc
+    global _libc  # noqa: PLW0603 - libraries are loaded once
     if _libc is None:
         import ctypes
 
@@ -78,20 +78,19 @@ def setns(fd: int, types: int = 0) -> None:
 
 
 def unshare(flags: int) -> None:
-    """The calling thread is in new namespaces (CLONE_NEW* bits); see unshare(2).
+    """The calling thread is in new namespaces, by their CLONE_NEW* bits.
 
     Raises:
         SyscallError: as in unshare(2).
     """
     import ctypes
 
-    # CLONE_NEWUSER and the like fit an int; CLONE_NEWTIME is the lowest.
     if _load().unshare(flags) != 0:
         raise SyscallError("unshare", ctypes.get_errno(), f"{flags:#x}")
 
 
 def pidfd_getfd(pidfd: int, fd: int) -> int:
-    """A copy (close-on-exec) of another process's descriptor; see pidfd_getfd(2), Linux 5.6.
+    """A copy (close-on-exec) of another process's descriptor, since Linux 5.6.
 
     Raises:
         SyscallError: the process is gone (ESRCH), may not be traced (EPERM) or has no such
@@ -101,7 +100,7 @@ def pidfd_getfd(pidfd: int, fd: int) -> int:
 
 
 def bpf(command: int, attributes: bytearray) -> int:
-    """The result of bpf(2): often a descriptor (close-on-exec), the caller's to close.
+    """The result of the system call: often a descriptor (close-on-exec), the caller's to close.
 
     Args:
         command: BPF_PROG_LOAD (5), BPF_PROG_ATTACH (8) and so on.

@@ -11,6 +11,7 @@ the fields in which the kernel knows no 0.
 from __future__ import annotations
 
 import os
+import stat
 
 from orlop import jsontext
 from orlop.decode import (
@@ -37,7 +38,7 @@ from orlop.decode import (
     u64,
     zero_or,
 )
-from orlop.errors import InvalidArgument, NotFound
+from orlop.errors import InvalidArgument, NotFound, PermissionDenied
 from orlop.kernel.cgroup.resources import (
     BlockIo,
     Cpu,
@@ -128,10 +129,13 @@ def _access(value: object) -> str:
     return text or "rwm"
 
 
+_UNITS = ("KB", "MB", "GB")
+
+
 def _page_size(value: object) -> str:
     text = string(value)
     number, unit = text[:-2], text[-2:]
-    if not (number.isascii() and number.isdigit() and unit in ("KB", "MB", "GB")):
+    if not number.isascii() or not number.isdigit() or number[0] == "0" or unit not in _UNITS:
         raise Mismatch(f"must be a size as 64KB, 2MB or 1GB, not {text!r:.80}")
     return text
 
@@ -546,23 +550,32 @@ def read_config(bundle: str | int) -> bytes:
 
     Raises:
         NotFound: there is no such file.
+        PermissionDenied: it may not be read.
         InvalidArgument: it is no regular file, or larger than MAX_CONFIG_BYTES.
     """
+    fd = _open_config(bundle)
     try:
-        if isinstance(bundle, int):
-            fd = os.open(CONFIG_NAME, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=bundle)
-        else:
-            fd = os.open(f"{bundle}/{CONFIG_NAME}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except FileNotFoundError:
-        raise NotFound(
-            "configuration",
-            CONFIG_NAME if isinstance(bundle, int) else f"{bundle}/{CONFIG_NAME}",
-            hint="a bundle is a directory with config.json in it",
-        ) from None
-    with open(fd, "rb", buffering=0) as file:
-        if os.fstat(fd).st_size > MAX_CONFIG_BYTES:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise InvalidArgument(f"cannot read {CONFIG_NAME}: it is not a regular file")
+        if status.st_size > MAX_CONFIG_BYTES:
             raise InvalidArgument(f"cannot read {CONFIG_NAME}: it is larger than 16 MiB")
-        return file.readall()
+        return os.read(fd, status.st_size)
+    finally:
+        os.close(fd)
+
+
+def _open_config(bundle: str | int) -> int:
+    # O_NONBLOCK: a FIFO in its place must not make the caller wait.
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+    path = CONFIG_NAME if isinstance(bundle, int) else f"{bundle}/{CONFIG_NAME}"
+    try:
+        return os.open(path, flags, dir_fd=bundle if isinstance(bundle, int) else None)
+    except PermissionError:
+        raise PermissionDenied(f"cannot read {path}: permission denied") from None
+    except OSError:
+        hint = f"a bundle is a directory with {CONFIG_NAME} in it"
+        raise NotFound("configuration", path, hint=hint) from None
 
 
 def load_spec(bundle: str | int) -> Spec:

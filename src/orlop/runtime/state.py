@@ -41,6 +41,7 @@ class State(Record):
         process: the container's first process; None while it is being created.
         cgroup: hierarchy's mount point -> absolute path of the container's directory in it.
         new_keyring: whether it has a session keyring of its own, to be joined by exec.
+        destroyed: its start has failed, and everything but its directory was removed then.
     """
 
     id: str
@@ -50,6 +51,7 @@ class State(Record):
     process: Identity | None = None
     cgroup: Mapping[str, str] = {}  # noqa: RUF012 - never changed
     new_keyring: bool = True
+    destroyed: bool = False
 
 
 def check_id(container: str) -> str:
@@ -218,6 +220,7 @@ def _to_json(state: State) -> Mapping[str, Any]:
         "startTicks": process.start_ticks if process else 0,
         "cgroup": dict(state.cgroup),
         "newKeyring": state.new_keyring,
+        "destroyed": state.destroyed,
     }
 
 
@@ -230,4 +233,5 @@ def _from_json(value: Any) -> State:
         Identity(value["pid"], value["startTicks"]) if value["pid"] else None,
         value["cgroup"],
         value["newKeyring"],
+        value["destroyed"],
     )

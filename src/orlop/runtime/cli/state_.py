@@ -19,5 +19,5 @@ OPTIONS: tuple[Option, ...] = ()
 def run(store: Store, values: Values, _: Log) -> int:
     """Prints the state document."""
     found = look(store.open(values.words[0], lock=False))
-    print(jsontext.dumps(found.document(found.spec()), indent=2))
+    print(jsontext.pretty(found.document(found.spec())))
     return 0

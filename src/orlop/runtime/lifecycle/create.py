@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 
 from orlop import jsontext
-from orlop.errors import NotFound
-from orlop.kernel.features import read_features
+from orlop.errors import InvalidArgument, NotFound
 from orlop.kernel.process import Identity, identify
 from orlop.launch.executor import launch
 from orlop.launch.wire import encode
 from orlop.runtime.config_json import parse_spec, read_config
 from orlop.runtime.lifecycle import sockets
 from orlop.runtime.lifecycle.delete import destroy
-from orlop.runtime.lifecycle.gather import gather
+from orlop.runtime.lifecycle.gather import gather, validation_facts
 from orlop.runtime.lifecycle.status import look
 from orlop.runtime.planner import plan_container
 from orlop.runtime.planner.situation import Handed
@@ -24,6 +23,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    Warn = Callable[[str], None]
+
     from orlop.launch.executor import Launch
     from orlop.runtime.lifecycle.gather import Choices
     from orlop.runtime.spec import Spec
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 _FIRST_PRESERVED = 3
 
 
-def create(store: Store, container: str, choices: Choices) -> None:
+def create(store: Store, container: str, choices: Choices, warn: Warn) -> None:
     """Makes a container whose program waits for `start`.
 
     Afterwards it has its state, its control groups, and a process that has everything but its
@@ -44,13 +45,15 @@ def create(store: Store, container: str, choices: Choices) -> None:
         Unsupported: this host cannot do what it asks for; nothing was made.
         LaunchError: the kernel refused one of the steps.
     """
-    begin(store, container, choices, wait=True).reap()
+    with begin(store, container, choices, warn, wait=True) as launch:
+        launch.reap()
 
 
 def begin(
     store: Store,
     container: str,
     choices: Choices,
+    warn: Warn,
     *,
     wait: bool,
     console: int | None = None,
@@ -63,8 +66,9 @@ def begin(
     """
     bundle = os.path.realpath(choices.bundle)
     config = read_config(bundle)
-    spec = parse_spec(jsontext.loads(config))
-    validate(spec, read_features())
+    spec = _with_listen_fds(parse_spec(jsontext.loads(config)), choices)
+    for warning in validate(spec, validation_facts(spec, choices)):
+        warn(warning)
     with store.new(container) as directory:
         try:
             directory.write_file("config.json", config)
@@ -72,6 +76,14 @@ def begin(
         except BaseException:
             directory.remove()
             raise
+
+
+def _with_listen_fds(spec: Spec, choices: Choices) -> Spec:
+    """The configuration with what sd_listen_fds(3) reads, if a service manager passed sockets."""
+    if not choices.listen_fds or spec.process is None:
+        return spec
+    env = (*spec.process.env, f"LISTEN_FDS={choices.listen_fds}", "LISTEN_PID=1")
+    return spec.replace(process=spec.process.replace(env=env))
 
 
 def _launch(
@@ -83,6 +95,7 @@ def _launch(
     console: int | None,
     flags: int,
 ) -> Launch:
+    _check_console(spec, choices, console)
     with Opened() as opened:
         handed = Handed(
             console=opened.connected(choices.console_socket) if console is None else console,
@@ -115,6 +128,18 @@ def _launch(
             destroy(look(directory), spec)
             raise
         return running
+
+
+def _check_console(spec: Spec, choices: Choices, console: int | None) -> None:
+    terminal = spec.process is not None and spec.process.terminal
+    served = console is not None or bool(choices.console_socket)
+    if terminal and not served:
+        raise InvalidArgument(
+            "process.terminal is true, and nobody serves the terminal",
+            hint="give --console-socket, or run it in the foreground",
+        )
+    if choices.console_socket and not terminal:
+        raise InvalidArgument("--console-socket is given, but process.terminal is false")
 
 
 def _identity(pid: int) -> Identity:

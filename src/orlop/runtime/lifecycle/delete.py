@@ -52,9 +52,18 @@ def delete(store: Store, container: str, *, force: bool = False) -> Sequence[Orl
 
 def stop_and_destroy(found: Container) -> Sequence[OrlopError]:
     """No process of the container runs any more, its control groups are gone, hooks were run."""
+    if found.state.destroyed:
+        return ()
     if found.status not in (STOPPED, CREATING):
         kill_first_process(found)
     return destroy(found, found.spec())
+
+
+def give_up(found: Container, spec: Spec) -> None:
+    """Ends a container whose start went wrong; `delete` has only its directory left to remove."""
+    kill_first_process(found)
+    destroy(found, spec)
+    found.directory.write(found.state.replace(destroyed=True))
 
 
 def kill_first_process(found: Container) -> None:

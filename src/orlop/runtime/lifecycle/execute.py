@@ -34,7 +34,8 @@ class ExecChoices(Record):
         pidfd_socket: path of a unix socket that gets a pidfd of the process.
         pid_file: host file that gets the process's PID.
         preserve_fds: how many descriptors from 3 on the program gets.
-        cgroup: a cgroup below the container's for the process, as `/sub`; "" for the container's own.
+        cgroups: cgroups below the container's own for the process, as `sub` for all hierarchies, or
+            `memory,pids:sub` for those of some controllers.
         ignore_paused: do it in a paused container too; the process stands still with it.
         detach: do not wait for the process.
     """
@@ -43,7 +44,7 @@ class ExecChoices(Record):
     pidfd_socket: str = ""
     pid_file: str = ""
     preserve_fds: int = 0
-    cgroup: str = ""
+    cgroups: tuple[str, ...] = ()
     ignore_paused: bool = False
     detach: bool = False
 
@@ -106,7 +107,7 @@ def execute(
         )
         joining = Joining(
             types=_different_namespaces(found.state.process.pid),
-            cgroup=found.cgroup().entry(choices.cgroup) if found.state.cgroup else None,
+            cgroup=found.cgroup().entry(choices.cgroups) if found.state.cgroup else None,
         )
         plan = plan_exec(spec, process, situation, joining)
         running = launch(plan, handed.fds(), name=found.state.id)

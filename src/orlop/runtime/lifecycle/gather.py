@@ -31,6 +31,7 @@ class Choices(Record):
         preserve_fds: how many descriptors from 3 on the container's program gets.
         no_pivot: move the root instead of pivoting it.
         no_new_keyring: stay with the caller's session keyring.
+        listen_fds: how many of the preserved ones come from a service manager (sd_listen_fds(3)).
     """
 
     bundle: str
@@ -40,6 +41,7 @@ class Choices(Record):
     preserve_fds: int = 0
     no_pivot: bool = False
     no_new_keyring: bool = False
+    listen_fds: int = 0
 
 
 def root_of(spec: Spec, bundle: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orlop.launch.plan import STAY
+from orlop.runtime.config_json import load_spec
 from orlop.runtime.lifecycle.create import begin
 from orlop.runtime.lifecycle.delete import delete
 from orlop.runtime.lifecycle.execute import execute
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from orlop.errors import OrlopError
     from orlop.launch.executor import Launch
+    from orlop.runtime.lifecycle.create import Warn
     from orlop.runtime.lifecycle.execute import ExecChoices
     from orlop.runtime.lifecycle.gather import Choices
     from orlop.runtime.lifecycle.status import Container
@@ -23,19 +25,20 @@ if TYPE_CHECKING:
     from orlop.runtime.state import Store
 
 
-def run_detached(store: Store, container: str, choices: Choices) -> None:
+def run_detached(store: Store, container: str, choices: Choices, warn: Warn) -> None:
     """Makes a container whose program runs; nothing of orlop waits for it.
 
     Raises:
         As `orlop.runtime.lifecycle.create.create`.
     """
-    with begin(store, container, choices, wait=False) as launch:
+    with begin(store, container, choices, warn, wait=False) as launch:
         launch.reap()
-    poststart(look(store.open(container, lock=False)))
+    found = look(store.open(container, lock=False))
+    poststart(found, found.spec())
 
 
 def run(
-    store: Store, container: str, choices: Choices, *, terminal: bool, keep: bool
+    store: Store, container: str, choices: Choices, warn: Warn, *, keep: bool
 ) -> tuple[int, Sequence[OrlopError]]:
     """Runs a container to its end, with this process's stdio, terminal and signals.
 
@@ -47,18 +50,25 @@ def run(
 
     def start(console: int | None) -> Launch:
         nonlocal begun
-        launch = begin(store, container, choices, wait=False, console=console, flags=STAY)
+        launch = begin(store, container, choices, warn, wait=False, console=console, flags=STAY)
         begun = True
-        poststart(look(store.open(container, lock=False)))
+        found = look(store.open(container, lock=False))
+    poststart(found, found.spec())
         return launch
 
     try:
-        status = _in_foreground(start, terminal=terminal)
+        status = _in_foreground(start, terminal=_wants_terminal(choices))
     except BaseException:
         if begun and not keep:
             delete(store, container, force=True)
         raise
     return status, () if keep else delete(store, container, force=True)
+
+
+def _wants_terminal(choices: Choices) -> bool:
+    """Whether the terminal of the process is this command's to serve."""
+    process = load_spec(choices.bundle).process
+    return process is not None and process.terminal and not choices.console_socket
 
 
 def run_process(found: Container, spec: Spec, process: Process, choices: ExecChoices) -> int:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 
 from orlop import jsontext
-from orlop.errors import LaunchError, Unavailable, WrongState
+from orlop.errors import LaunchError, SpecError, Unavailable, WrongState
 from orlop.launch import report as reports
 from orlop.launch.wire import decode
 from orlop.runtime.lifecycle import sockets
-from orlop.runtime.lifecycle.delete import stop_and_destroy
+from orlop.runtime.lifecycle.delete import give_up
 from orlop.runtime.lifecycle.hooks import run_hooks
 from orlop.runtime.lifecycle.status import CREATED, RUNNING, Container, look
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from orlop.runtime.spec import Spec
     from orlop.runtime.state import Store
+
+_HOOK = "run_hook"
 
 
 def start(store: Store, container: str) -> None:
@@ -24,6 +27,7 @@ def start(store: Store, container: str) -> None:
     Raises:
         NotFound: there is no such container.
         WrongState: it is not created, or started already.
+        SpecError: its configuration has no process.
         LaunchError: a startContainer hook failed or the program cannot be executed; the
             container is stopped then.
     """
@@ -31,28 +35,35 @@ def start(store: Store, container: str) -> None:
         found = look(directory)
         if found.status != CREATED:
             raise WrongState("start", container, state=found.status, needs=CREATED)
+        spec = found.spec()
+        if spec.process is None:
+            raise SpecError("process", "it is missing, so there is nothing to start")
         path = directory.file("start.sock")
         answer = _release(path)
         os.unlink(path)
-        if not answer.startswith(b"S") or len(answer) > 1:
-            raise _failure(found, answer.removeprefix(b"S"))
-        poststart(found)
+        if answer != b"S":
+            error = _failure(found, answer.removeprefix(b"S"))
+            if error.op == _HOOK:
+                give_up(found, spec)
+            raise error
+        poststart(found, spec)
 
 
-def poststart(found: Container) -> None:
+def poststart(found: Container, spec: Spec) -> None:
     """Runs the poststart hooks of a container that runs now; if one fails, the container is ended.
 
     See: runtime-spec runtime.md#lifecycle, step 9.
+
+    Raises:
+        Unavailable: a hook failed.
     """
-    spec = found.spec()
-    if not spec.hooks.poststart:
-        return
-    document = jsontext.dumps(found.document(spec, RUNNING))
-    try:
-        run_hooks("poststart", spec.hooks.poststart, document)
-    except Unavailable:
-        stop_and_destroy(found)
-        raise
+    if spec.hooks.poststart:
+        document = jsontext.dumps(found.document(spec, RUNNING))
+        try:
+            run_hooks("poststart", spec.hooks.poststart, document)
+        except Unavailable:
+            give_up(found, spec)
+            raise
 
 
 def _release(path: str) -> bytes:

@@ -65,9 +65,6 @@ def plan_container(spec: Spec, situation: Situation) -> Plan:
     """The plan of a container's start.
 
     `spec` has passed `orlop.runtime.validate`.
-
-    Raises:
-        SpecError: the configuration has no process.
     """
     process = process_of(spec)
     b = Builder(len(situation.handed.fds()))

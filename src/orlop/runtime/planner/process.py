@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import struct
 
-from orlop.errors import SpecError
 from orlop.kernel import capabilities, lsm, scheduling
 from orlop.launch.plan import (
     IF_PERMITTED,
@@ -40,14 +39,15 @@ from orlop.launch.plan import (
     SetUser,
     WriteProc,
 )
-from orlop.runtime.planner.state import listener_state
 from orlop.runtime.planner.hooks import plan_hooks
+from orlop.runtime.planner.state import listener_state
+from orlop.runtime.spec import Process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orlop.runtime.planner.builder import Builder
     from orlop.runtime.planner.situation import Situation
-    from orlop.runtime.spec import Process, Spec
+    from orlop.runtime.spec import Spec
 
 _DEFAULT_UMASK = 0o022
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -121,7 +121,8 @@ def plan_identity(b: Builder, spec: Spec, situation: Situation, process: Process
     )
     b.container(ChangeDirectory(process.cwd), "OCI process.cwd")
     search = dict(entry.partition("=")[::2] for entry in process.env).get("PATH", _DEFAULT_PATH)
-    b.container(FindProgram(process.args[0], search), "OCI process.args")
+    if process.args:
+        b.container(FindProgram(process.args[0], search), "OCI process.args")
 
 
 def plan_execution(b: Builder, spec: Spec, situation: Situation, process: Process) -> None:
@@ -189,11 +190,8 @@ def _privileges(b: Builder, process: Process, situation: Situation) -> None:
 
 
 def process_of(spec: Spec) -> Process:
-    """The configuration's process.
+    """The configuration's process; without one, one that only waits and can never be started.
 
-    Raises:
-        SpecError: it has none, which is legal until the container is to be started.
+    See: runtime-spec config.md#process: it is required when `start` is called, not before.
     """
-    if spec.process is None:
-        raise SpecError("process", "a container without a process cannot be started")
-    return spec.process
+    return spec.process or Process(cwd="/")

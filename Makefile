@@ -1,0 +1,55 @@
+# The front door. `make run` and `make test` do all set-up by themselves (as root on Debian).
+
+PYTHON := .venv/bin/python
+PYTEST := $(PYTHON) -m pytest
+INPUTS := pyproject.toml hatch_build.py constraints.txt scripts/setup scripts/debian-packages \
+          scripts/orlop-runtime
+
+.PHONY: run setup launcher test unit itest vm-test lint fmt fuzz bench clean
+
+run: .venv/.run launcher  ## a program in a fresh container, and what the container and the host see
+	$(PYTHON) examples/first_container.py
+
+setup: .venv/.test launcher  ## everything that development needs
+
+.venv/.run .venv/.test: $(INPUTS)
+	scripts/setup $(@F:.%=%)
+	@touch $@ .venv/.run
+
+launcher:
+	@$(MAKE) --silent -C launch
+
+test: unit itest  ## all tests that run on this machine
+
+unit: setup
+	$(MAKE) -C launch test
+	$(PYTEST) tests/unit
+
+itest: setup
+	$(PYTEST) -p no:randomly tests/integration
+
+vm-test: setup  ## the tests of cgroup v2, AppArmor and SELinux, in a virtual machine
+	scripts/vm-test
+
+lint: setup
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.venv/bin/codespell
+	$(MAKE) -C launch lint PATH="$(CURDIR)/.venv/bin:$$PATH"
+
+fmt: setup
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
+	$(MAKE) -C launch fmt PATH="$(CURDIR)/.venv/bin:$$PATH"
+
+fuzz: setup
+	$(MAKE) -C launch fuzz
+
+bench: setup
+	$(PYTHON) -m bench
+
+clean:
+	$(MAKE) -C launch clean
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

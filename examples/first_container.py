@@ -1,0 +1,215 @@
+"""A program of this machine in a fresh container, and what it sees beside what the host sees.
+
+The container gets the root file system `host` (this machine's own /usr, /etc and /opt,
+copy-on-write, without secrets and homes), namespaces of its own, Docker's default capabilities and
+seccomp profile, and limits of memory, CPU and processes. Every fact is read twice: by a shell
+inside, and by this script outside.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from orlop.kernel import capabilities, process
+from orlop.kernel.cgroup.detect import detect
+from orlop.kernel.namespaces import NAMESPACES
+from orlop.runtime import host_root
+from orlop.runtime.defaults import default_config
+from orlop.runtime.seccomp_default import profile_document
+
+MEMORY = 256 << 20
+CPU_QUOTA_US, CPU_PERIOD_US = 50_000, 100_000
+PIDS = 64
+
+# Runs inside. Prints "key=value" lines, then waits until stdin is closed.
+INSIDE = r"""
+say() { printf '%s=%s\n' "$1" "$2"; }
+first() { for f in "$@"; do [ -r "$f" ] && { cat "$f"; return; }; done; echo '?'; }
+say pid $$
+say processes "$(ls -d /proc/[0-9]* | wc -l)"
+say hostname "$(cat /proc/sys/kernel/hostname)"
+say user "$(id -u):$(id -g)"
+for n in user pid net mnt ipc uts cgroup time; do
+  say "ns.$n" "$(readlink /proc/self/ns/$n | tr -dc 0-9)"
+done
+say devices "$(sed 1,2d /proc/net/dev | cut -d: -f1 | tr -d ' ' | tr '\n' ' ')"
+say mounts "$(wc -l </proc/self/mountinfo)"
+say memory "$(first /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes)"
+say cpu "$(first /sys/fs/cgroup/cpu.max /sys/fs/cgroup/cpu/cpu.cfs_quota_us)"
+say pids "$(first /sys/fs/cgroup/pids.max /sys/fs/cgroup/pids/pids.max)"
+say homes "$(ls /home /root | grep -cv :)"
+[ -e /etc/shadow ] && say shadow there || say shadow missing
+touch /usr/written-inside && say usr written
+awk -F'\t' '/^(CapEff|Seccomp|NoNewPrivs):/ {print $1 $2}' /proc/self/status | tr : =
+echo end
+read -r _
+"""
+
+
+def main() -> int:
+    """Runs the container and prints the comparison."""
+    work = Path(tempfile.mkdtemp(prefix="orlop-first-"))
+    try:
+        bundle = make_bundle(work)
+        began = time.perf_counter()
+        container = start(bundle)
+        try:
+            inside = read_facts(container)
+            took_ms = (time.perf_counter() - began) * 1000
+            print_comparison(inside, first_process(bundle), took_ms)
+        finally:
+            assert container.stdin is not None
+            container.stdin.close()
+            container.wait()
+        return container.returncode
+    finally:
+        shutil.rmtree(work)
+
+
+def make_bundle(work: Path) -> Path:
+    """An OCI bundle: the configuration and the root file system `host`."""
+    root = host_root.prepare(str(work))
+    config = json.loads(json.dumps(default_config()))
+    config["hostname"] = "first-container"
+    config["root"] = {"path": root.path, "readonly": False}
+    config["mounts"] = [*root.mounts, *config["mounts"]]
+    config["process"] |= {"terminal": False, "args": ["/bin/sh", "-c", INSIDE], "cwd": "/"}
+    config["process"]["noNewPrivileges"] = True
+    granted = list(capabilities.DOCKER_DEFAULT)
+    for kind in ("bounding", "effective", "permitted"):
+        config["process"]["capabilities"][kind] = granted
+    config["linux"]["cgroupsPath"] = f"/orlop-first/{work.name}"
+    config["linux"]["resources"] |= {
+        "memory": {"limit": MEMORY},
+        "cpu": {"quota": CPU_QUOTA_US, "period": CPU_PERIOD_US},
+        "pids": {"limit": PIDS},
+    }
+    config["linux"]["seccomp"] = profile_document(granted)
+    (work / "config.json").write_text(json.dumps(config))
+    return work
+
+
+def runtime(bundle: Path, *words: str) -> list[str]:
+    """A command line of orlop-runtime with its state in the bundle."""
+    program = Path(sys.executable).with_name("orlop-runtime")
+    return [str(program), "--root", str(bundle / "state"), *words]
+
+
+def start(bundle: Path) -> subprocess.Popen[str]:
+    """The container, in the foreground of its own process."""
+    return subprocess.Popen(
+        runtime(bundle, "run", "--bundle", str(bundle), "first"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def read_facts(container: subprocess.Popen[str]) -> dict[str, str]:
+    """What the program inside says, up to its line `end`."""
+    assert container.stdout is not None
+    facts: dict[str, str] = {}
+    for line in container.stdout:
+        if line == "end\n":
+            return facts
+        key, _, value = line.rstrip("\n").partition("=")
+        facts[key] = value.strip()
+    raise SystemExit("the container ended early")
+
+
+def first_process(bundle: Path) -> int:
+    """The PID on the host of the container's first process."""
+    shown = subprocess.run(
+        runtime(bundle, "state", "first"), stdout=subprocess.PIPE, text=True, check=True
+    )
+    pid: int = json.loads(shown.stdout)["pid"]
+    return pid
+
+
+def cgroup_file(pid: int, controller: str, v1: str, v2: str) -> tuple[str, str]:
+    """Path on the host, and content, of a control file of a process's cgroup."""
+    layout = detect()
+    hierarchy = layout.of(controller)
+    if hierarchy is None:
+        return "no such controller", "?"
+    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        _, names, path = line.split(":", 2)
+        if (hierarchy.v2 and not names) or controller in names.split(","):
+            file = Path(hierarchy.mount + path) / (v2 if hierarchy.v2 else v1)
+            return str(file), file.read_text().strip()
+    return "?", "?"
+
+
+def print_comparison(inside: dict[str, str], pid: int, took_ms: float) -> None:
+    """The table."""
+    host = process.read_status(os.getpid())
+    outside = process.read_status(pid)
+    rows: list[tuple[str, str, str]] = [("", "inside the container", "on the host")]
+    rows.append(("process", f"PID {inside['pid']}", f"PID {pid} (NSpid {outside.namespace_pids})"))
+    count = sum(name.isdecimal() for name in os.listdir("/proc"))
+    rows.append(("processes to be seen", inside["processes"], str(count)))
+    rows.append(("host name", inside["hostname"], os.uname().nodename))
+    own = process.namespaces(os.getpid())
+    for kind in NAMESPACES:
+        theirs = inside[f"ns.{kind.file}"]
+        shared = "shared" if theirs == str(own[kind.name]) else "isolated"
+        rows.append((f"{kind.name} namespace", f"{theirs}  {shared}", str(own[kind.name])))
+    devices = " ".join(sorted(name for name in os.listdir("/sys/class/net")))
+    rows.append(("network devices", inside["devices"], devices))
+    mounts = len(Path("/proc/self/mountinfo").read_text().splitlines())
+    rows.append(("mounts", inside["mounts"], str(mounts)))
+    rows.append(("/home, /root", f"{inside['homes']} entries", "not shown to it"))
+    rows.append(("/etc/shadow", inside["shadow"], "there" if os.path.exists("/etc/shadow") else ""))
+    written = "there" if os.path.exists("/usr/written-inside") else "untouched"
+    rows.append(("/usr", inside.get("usr", "refused"), written))
+    for name, controller, v1, v2 in (
+        ("memory limit", "memory", "memory.limit_in_bytes", "memory.max"),
+        ("CPU quota", "cpu", "cpu.cfs_quota_us", "cpu.max"),
+        ("process limit", "pids", "pids.max", "pids.max"),
+    ):
+        path, value = cgroup_file(pid, controller, v1, v2)
+        rows.append((name, inside[name.split()[0].lower().replace("process", "pids")], value))
+        rows.append(("", "", path))
+    granted = capabilities.names(int(inside["CapEff"], 16))
+    rows.append(
+        (
+            "capabilities",
+            f"{len(granted)} effective",
+            f"{len(capabilities.names(host.capabilities.effective))} effective",
+        )
+    )
+    rows.append(("seccomp mode", seccomp(inside["Seccomp"]), seccomp(str(host.seccomp_mode))))
+    rows.append(("no_new_privs", inside["NoNewPrivs"], str(int(host.no_new_privileges))))
+    print_table(rows)
+    short = ", ".join(name.removeprefix("CAP_").lower() for name in granted)
+    print(f"\nits capabilities: {short}")
+    print(f"from the command to the last fact: {took_ms:.0f} ms")
+
+
+def seccomp(mode: str) -> str:
+    """A seccomp mode in words."""
+    return {"0": "0 (off)", "2": "2 (filter)"}.get(mode, mode)
+
+
+def print_table(rows: list[tuple[str, str, str]]) -> None:
+    """Aligned columns; on a terminal with colours."""
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    for number, (name, inside, outside) in enumerate(rows):
+        left = name.ljust(widths[0])
+        middle = inside.ljust(widths[1])
+        if colour:
+            tone = "1" if number == 0 else "31" if "shared" in inside else "32"
+            left, middle = f"\033[2m{left}\033[0m", f"\033[{tone}m{middle}\033[0m"
+        print(f"{left}  {middle}  {outside}".rstrip())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""scripts/orlop-runtime, the installed command: with a stand-in for the package that reports."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.preconditions import ROOT
+
+REPORT = """
+import json, sys
+
+def main():
+    flags = {name: getattr(sys.flags, name) for name in ("isolated", "no_site")}
+    print(json.dumps({"argv": sys.argv, "flags": flags, "where": __file__}))
+    return 7
+"""
+VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+@pytest.fixture(params=["wheel", "editable"])
+def prefix(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """A place as pip fills it."""
+    packages = tmp_path / f"prefix/lib/python{VERSION}/site-packages"
+    packages.mkdir(parents=True)
+    home = packages
+    if request.param == "editable":
+        home = tmp_path / "source"
+        (packages / "_orlop.pth").write_text(str(home))
+    module = home / "orlop/runtime/cli.py"
+    module.parent.mkdir(parents=True)
+    module.write_text(REPORT)
+    commands = tmp_path / "prefix/bin"
+    commands.mkdir()
+    shutil.copy(ROOT / "scripts/orlop-runtime", commands)
+    (commands / "python3").symlink_to(sys.executable)
+    return tmp_path / "prefix"
+
+
+def call(command: Path, *args: str, **environment: str) -> tuple[int, dict[str, object]]:
+    done = subprocess.run(
+        [command, *args], env={"PATH": "/usr/bin:/bin", **environment}, capture_output=True, text=True
+    )
+    assert not done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_arguments_and_status_pass_through(prefix: Path) -> None:
+    odd = ["--root", "/a b", "it's", '"', "$HOME", "line\nbreak", ""]
+    status, report = call(prefix / "bin/orlop-runtime", *odd)
+    assert status == 7
+    assert report["argv"] == ["orlop-runtime", *odd]
+
+
+def test_the_caller_cannot_change_the_interpreter(prefix: Path, tmp_path: Path) -> None:
+    trap = tmp_path / "trap/orlop/runtime"
+    trap.mkdir(parents=True)
+    (trap / "cli.py").write_text("raise SystemExit('trapped')")
+    _, report = call(
+        prefix / "bin/orlop-runtime", PYTHONPATH=str(tmp_path / "trap"), PYTHONHOME="/nonexistent"
+    )
+    assert report["flags"] == {"isolated": 1, "no_site": 1}
+
+
+def test_it_works_through_a_symlink(prefix: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").symlink_to(prefix / "bin/orlop-runtime")
+    status, _ = call(tmp_path / "elsewhere")
+    assert status == 7
