@@ -3,7 +3,6 @@
 #define ORLOP_LAUNCH_H
 
 #include <fcntl.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -50,12 +49,6 @@ int fail(struct launch *l, const char *call, const char *path);
 
 /* The descriptor in a slot, or -1 with errno EBADF (recorded) where there is none. */
 int slot_fd(struct launch *l, const struct arg *arg);
-
-/* The directory in which an operation resolves its path: the slot's, or AT_FDCWD (the host's own
- * root) for NO_SLOT. -1 as slot_fd(). */
-static inline int base_fd(struct launch *l, const struct arg *arg) {
-  return arg->number == NO_SLOT ? AT_FDCWD : slot_fd(l, arg);
-}
 
 /* The directory in which an operation resolves its path: the slot's, or AT_FDCWD (the host's own
  * root) for NO_SLOT. -1 as slot_fd(). */

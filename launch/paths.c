@@ -31,6 +31,7 @@
 #include <unistd.h>
 
 #include "sys.h"
+#include "text.h"
 
 #define INSIDE (RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
 
@@ -263,4 +264,11 @@ int path_parent(int root, const char *path, const char **name) {
   above[length] = 0;
   *name = last;
   return path_make(root, above, LEAF_DIRECTORY, 0755);
+}
+
+const char *path_self_fd(int fd, char name[SELF_FD_SIZE]) {
+  struct text text = {.start = name, .room = SELF_FD_SIZE};
+  text_add(&text, "self/fd/");
+  text_number(&text, (uint64_t)fd);
+  return name;
 }

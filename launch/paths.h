@@ -35,4 +35,9 @@ int path_make(int root, const char *path, enum leaf leaf, mode_t mode);
  * or ends in a slash, "." or "..". */
 int path_parent(int root, const char *path, const char **name);
 
+/* Name of an open descriptor, relative to the root of a procfs, for the calls that take no O_PATH
+ * descriptor. Only for the host's procfs (launch.proc): in a container's anything may be there. */
+#define SELF_FD_SIZE 24
+const char *path_self_fd(int fd, char name[SELF_FD_SIZE]);
+
 #endif

@@ -13,6 +13,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* musl and glibc disagree on the type of the request. */
+static inline int sys_ioctl(int fd, unsigned long request, void *value) {
+  return (int)syscall(SYS_ioctl, fd, request, value);
+}
+
 /* --- paths: openat2(2), Linux 5.6 --- */
 
 #ifndef RESOLVE_NO_XDEV
