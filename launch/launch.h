@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "ops.h"
+#include "paths.h"
 #include "plan.h"
 
 struct report;

@@ -300,6 +300,7 @@ class Attach(Operation):
 
 CREATE = 1  # make what is missing of the path; the last component is of the mount's own type
 ORDINARY_DIRECTORY = 2  # the target must be a directory, and no part of the path a symlink
+INHERIT_MODE = 4  # the mount's root gets the permissions of the directory that it covers, if any
 
 
 class CopyUp(Operation):
