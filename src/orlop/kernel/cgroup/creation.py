@@ -20,7 +20,7 @@ from orlop.records import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from orlop.kernel.cgroup.detect import CgroupLayout
     from orlop.kernel.cgroup.facts import Facts
@@ -91,7 +91,7 @@ def plan_path(cgroups_path: str | None, container: str, layout: CgroupLayout) ->
     if not layout.hierarchies:
         raise Unsupported("a container's control group", needs="a mounted cgroup file system")
     wanted = cgroups_path or container
-    if wanted.count(":") == 2 and "/" not in wanted:  # noqa: PLR2004
+    if wanted.count(":") == 2 and "/" not in wanted:
         raise Unsupported(
             f"linux.cgroupsPath {wanted!r}",
             needs="the systemd cgroup driver",
@@ -128,7 +128,7 @@ def create(
     where = places(layout, path)
     _check_fitness(where, known)
     written = settings(where, asked, known.files)
-    program, device_settings = _devices(where, asked.devices)
+    program, device_settings = device_rules(where, asked.devices, lambda _: devices.ANYTHING)
     steps: list[Directory | CpusetDirectory | Setting] = []
     for place in where:
         steps += (Directory(directory, leaf=False) for directory in _above(place))
@@ -221,25 +221,29 @@ def enabling(
             yield Setting(path, f"+{controller}", "to account for what is used", optional=True)
 
 
-def _devices(
-    where: tuple[Place, ...], rules: tuple[DeviceRule, ...]
+def device_rules(
+    where: tuple[Place, ...],
+    rules: tuple[DeviceRule, ...],
+    state_of: Callable[[Place], devices.Exceptions],
 ) -> tuple[bytes, tuple[Setting, ...]]:
-    """The device rules as an eBPF program or as settings, by where devices are controlled."""
+    """The device rules as an eBPF program for v2, or as settings for v1, where it controls devices.
+
+    `state_of` tells the present state of a v1 cgroup, which the settings change.
+
+    Raises:
+        SpecError: a rule is not valid.
+        Unsupported: v1 cannot express the rules, or nothing here controls devices.
+    """
     if not rules:
         return b"", ()
     place = place_of(where, "devices")
     if place is not None:
-        return b"", device_settings(place, devices.ANYTHING, rules)
+        target = devices.exceptions(rules)
+        reason = f"OCI {name('devices')}"
+        return b"", tuple(
+            Setting(posixpath.join(place.directory, file), value, reason)
+            for file, value in devices.transition(state_of(place), target)
+        )
     if unified_of(where) is None:
         raise Unsupported(name("devices"), needs="the cgroup controller devices, or cgroup v2")
     return devices.program(rules), ()
-
-
-def device_settings(
-    place: Place, now: devices.Exceptions, rules: tuple[DeviceRule, ...]
-) -> tuple[Setting, ...]:
-    """The writes that lead a v1 devices cgroup from its present state to that of the rules."""
-    return tuple(
-        Setting(posixpath.join(place.directory, file), value, f"OCI {name('devices')}")
-        for file, value in devices.transition(now, devices.exceptions(rules))
-    )

@@ -83,9 +83,7 @@ def changes(rules: Iterable[DeviceRule]) -> tuple[Change, ...]:
     Raises:
         SpecError: a rule is not valid.
     """
-    return tuple(
-        change for index, rule in enumerate(rules) for change in _changes_of(rule, index)
-    )
+    return tuple(change for index, rule in enumerate(rules) for change in _changes_of(rule, index))
 
 
 def _changes_of(rule: DeviceRule, index: int) -> tuple[Change, ...]:
@@ -226,7 +224,7 @@ _VERDICT, _CONTEXT, _TYPE, _ACCESS, _MAJOR, _MINOR = range(6)  # registers
 
 
 def program(rules: Iterable[DeviceRule]) -> bytes:
-    """eBPF instructions of a device filter that means what the rules mean.
+    """Instructions of an eBPF device filter that means what the rules mean.
 
     It goes from the last rule to the first with the accesses that are asked for. A rule that allows
     some of them takes these off, and nothing left means yes. A rule that denies one means no.

@@ -132,7 +132,7 @@ class PlaceFiles:
 
 
 def huge_page_sizes(directory: str = "/sys/kernel/mm/hugepages") -> frozenset[str]:
-    """The sizes of huge pages that this kernel has, as the hugetlb controller calls them ("2MB")."""
+    """The sizes of huge pages of this kernel, as the hugetlb controller calls them ("2MB")."""
     try:
         names = os.listdir(directory)
     except FileNotFoundError:

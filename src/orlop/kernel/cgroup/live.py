@@ -26,10 +26,11 @@ from orlop.kernel.cgroup.settings import Place, place_of, unified_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from orlop.kernel.cgroup.creation import Entry
     from orlop.kernel.cgroup.detect import CgroupLayout
+    from orlop.kernel.cgroup.devices import Exceptions
     from orlop.kernel.cgroup.freezer import Freezer
     from orlop.kernel.cgroup.oom import OomWatch
     from orlop.kernel.cgroup.resources import Resources
@@ -40,6 +41,7 @@ FREEZE_TIMEOUT_S = 10.0
 DESTROY_TIMEOUT_S = 10.0
 _KILL_FREEZE_TIMEOUT_S = 1.0
 _SIGKILL = 9
+_NOT_RESTORABLE = ("subtree_control", "io.max", "_device", "ifpriomap", ".allow", ".deny")
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.001, 0.05
 
 
@@ -189,7 +191,7 @@ class Cgroup:
             NotFound: the cgroup is gone.
             SyscallError: the kernel refuses a value for another reason.
         """
-        from orlop.kernel.cgroup.creation import enabling
+        from orlop.kernel.cgroup.creation import device_rules, enabling
         from orlop.kernel.cgroup.facts import HostFacts
         from orlop.kernel.cgroup.settings import settings
 
@@ -199,9 +201,12 @@ class Cgroup:
         written = settings(self._where, resources, facts.files)
         self._check_usage(resources)
         needed = [s for s in enabling(self._where, written, facts) if not s.optional]
-        set_devices = self._device_update(resources)
-        _write_all((*needed, *written))
-        set_devices()
+        program, device_settings = device_rules(self._where, resources.devices, _device_state)
+        _write_all((*needed, *written, *device_settings))
+        if program:
+            from orlop.kernel.cgroup.devices_attach import replace
+
+            replace(self.entry().directory, program)
 
     def _check_usage(self, resources: Resources) -> None:
         """runtime-spec config-linux.md#memory, checkBeforeUpdate. v1 checks by itself."""
@@ -212,26 +217,6 @@ class Cgroup:
         for what, limit in (("memory", memory.limit), ("memory and swap", memory.swap)):
             if 0 < (limit or 0) <= usage:
                 raise Conflict(f"cannot limit {what} to {limit} bytes: {usage} are in use")
-
-    def _device_update(self, resources: Resources) -> Callable[[], None]:
-        """What puts the device rules into force; they are checked now."""
-        if not resources.devices:
-            return lambda: None
-        from orlop.kernel.cgroup import devices
-        from orlop.kernel.cgroup.creation import device_settings
-
-        place = place_of(self._where, "devices")
-        if place is not None:
-            now = devices.parse_list(control.read(f"{place.directory}/devices.list"))
-            written = device_settings(place, now, resources.devices)
-            return lambda: [control.write(s.path, s.value) for s in written].clear()
-        unified = unified_of(self._where)
-        if unified is None:
-            raise Unsupported("device rules", needs="the cgroup controller devices, or cgroup v2")
-        from orlop.kernel.cgroup.devices_attach import replace
-
-        program, directory = devices.program(resources.devices), unified.directory
-        return lambda: replace(directory, program)
 
     def stats(self) -> Stats:
         """What the cgroup uses."""
@@ -321,25 +306,30 @@ def _remove(place: Place, deadline: float) -> None:
             raise DeadlineExceeded(
                 f"cannot remove cgroup {place.directory}: it is still in use, processes: {pids}"
             )
-        _wait_until_empty(place, min(left_s, pause_s))
+        if place.v2:
+            _wait_until_empty(place.directory, left_s)
+        time.sleep(min(left_s, pause_s))  # v1 does not tell; on v2 the kernel still has to let go
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
 
-def _wait_until_empty(place: Place, timeout_s: float) -> None:
-    """Until the processes have left, on v2; v1 does not tell."""
+def _wait_until_empty(directory: str, timeout_s: float) -> None:
     from orlop.kernel.cgroup.events import EventFile
 
-    if place.v2:
-        try:
-            with EventFile(f"{place.directory}/cgroup.events") as events:
-                if not events.wait_until("populated", 0, timeout_s):
-                    return
-        except SyscallError:
-            return  # gone
-    time.sleep(timeout_s)
+    try:
+        with EventFile(f"{directory}/cgroup.events") as events:
+            events.wait_until("populated", 0, timeout_s)
+    except SyscallError as error:
+        if error.errno not in control.GONE:
+            raise
 
 
 # --- update ---------------------------------------------------------------------------------
+
+
+def _device_state(place: Place) -> Exceptions:
+    from orlop.kernel.cgroup.devices import parse_list
+
+    return parse_list(control.read(f"{place.directory}/devices.list"))
 
 
 def _write_all(written: tuple[Setting, ...]) -> None:
@@ -359,10 +349,10 @@ def _write_all(written: tuple[Setting, ...]) -> None:
 
 def _restorable(path: str) -> str | None:
     """The present value, if the file takes what it shows."""
-    text = control.read_or(path, "").strip()
-    if not text or "\n" in text or path.endswith(("subtree_control", "io.max", "_device")):
+    if path.endswith(_NOT_RESTORABLE):
         return None
-    return text
+    text = control.read_or(path, "").strip()
+    return text if text and "\n" not in text else None
 
 
 def _write_back(path: str, value: str) -> None:

@@ -15,7 +15,7 @@ from orlop.records import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from orlop.kernel.cgroup.detect import CgroupLayout
     from orlop.kernel.cgroup.resources import Resources
@@ -30,14 +30,12 @@ class Place(Record):
         mount: the hierarchy's mount point.
         controllers: those that it has, or can have.
         v2: whether this is the unified hierarchy.
-        name: of a v1 hierarchy, as `systemd`.
     """
 
     directory: str
     mount: str
     controllers: tuple[str, ...] = ()
     v2: bool = False
-    name: str = ""
 
 
 class Setting(Record):
@@ -59,7 +57,7 @@ class Setting(Record):
 def places(layout: CgroupLayout, path: str) -> tuple[Place, ...]:
     """Where a cgroup path is in each hierarchy."""
     return tuple(
-        Place(found.directory(path), found.mount, found.controllers, found.v2, found.name)
+        Place(found.directory(path), found.mount, found.controllers, found.v2)
         for found in layout.hierarchies
     )
 
@@ -130,7 +128,7 @@ def _refuse(name_v1: str, name_v2: str, resources: Resources) -> None:
             raise unsupported(write.field, f"the cgroup controller {needs}")
 
 
-def _possible(writes: Iterator[Write], place: Place, files: Files) -> Iterator[Setting]:
+def _possible(writes: Iterable[Write], place: Place, files: Files) -> Iterator[Setting]:
     for write in writes:
         if write.needs and files.has(write.file) is False:
             if write.lifts:

@@ -65,7 +65,7 @@ class CpuStats(Record):
 
 
 class CpusetStats(Record):
-    """The CPUs and memory nodes of the cgroup, and (v1) its other numbers by name ("mem_hardwall")."""
+    """The CPUs and memory nodes, and on v1 the other numbers by name ("mem_hardwall")."""
 
     cpus: tuple[int, ...] = ()
     mems: tuple[int, ...] = ()
@@ -102,7 +102,7 @@ class PidsStats(Record):
 
 
 class BlockIoEntry(Record):
-    """One counter of one block device; `operation` is Read, Write, Sync, Async, Discard or Total."""
+    """A counter of a block device; `operation` is Read, Write, Sync, Async, Discard or Total."""
 
     major: int
     minor: int
@@ -111,7 +111,7 @@ class BlockIoEntry(Record):
 
 
 class BlockIoStats(Record):
-    """Counters with those of sub-cgroups. The last six only from old schedulers and debug kernels."""
+    """Counters, with those of sub-cgroups. After the first two only from a BFQ that debugs."""
 
     service_bytes: tuple[BlockIoEntry, ...] = ()
     serviced: tuple[BlockIoEntry, ...] = ()
@@ -358,9 +358,8 @@ def _block_io(place: Place | None) -> BlockIoStats:
     if place.v2:
         return _io_stat(reader.text("io.stat"))
     for source in _BLKIO_SOURCES:
-        found = BlockIoStats(
-            **{field: tuple(_entries(reader.text(source + file))) for field, file in _BLKIO_FILES}
-        )
+        counters = {f: tuple(_entries(reader.text(source + file))) for f, file in _BLKIO_FILES}
+        found = BlockIoStats().replace(**counters)
         if found.serviced:
             return found
     return BlockIoStats()
@@ -375,12 +374,17 @@ def _entries(text: str) -> Iterator[BlockIoEntry]:
             yield BlockIoEntry(int(major), int(minor), "".join(operation), int(value))
 
 
-_IO_STAT_KEYS = (("rbytes", "rios", "Read"), ("wbytes", "wios", "Write"), ("dbytes", "dios", "Discard"))
+_IO_STAT_KEYS = (
+    ("rbytes", "rios", "Read"),
+    ("wbytes", "wios", "Write"),
+    ("dbytes", "dios", "Discard"),
+)
 
 
 def _io_stat(text: str) -> BlockIoStats:
     """Lines "8:0 rbytes=4096 wbytes=0 rios=1 wios=0 dbytes=0 dios=0"."""
-    service_bytes, serviced = [], []
+    service_bytes: list[BlockIoEntry] = []
+    serviced: list[BlockIoEntry] = []
     for line in text.splitlines():
         numbers, *pairs = line.split()
         major, _, minor = numbers.partition(":")
@@ -431,7 +435,9 @@ def _rdma_entries(text: str) -> Iterator[RdmaEntry]:
     for line in text.splitlines():
         device, *pairs = line.split()
         values = dict(pair.split("=", 1) for pair in pairs)
-        yield RdmaEntry(device, *(_rdma_number(values, key) for key in ("hca_handle", "hca_object")))
+        yield RdmaEntry(
+            device, *(_rdma_number(values, key) for key in ("hca_handle", "hca_object"))
+        )
 
 
 def _rdma_number(values: Mapping[str, str], key: str) -> int:
@@ -451,5 +457,9 @@ def _pressure(unified: Place | None, resource: str) -> Pressure | None:
 
 def _pressure_line(pairs: Iterable[str]) -> PressureLine:
     values = dict(pair.split("=", 1) for pair in pairs)
-    averages = (float(values.get(key, 0)) for key in ("avg10", "avg60", "avg300"))
-    return PressureLine(*averages, int(values.get("total", 0)))
+    return PressureLine(
+        avg10=float(values.get("avg10", 0)),
+        avg60=float(values.get("avg60", 0)),
+        avg300=float(values.get("avg300", 0)),
+        total=int(values.get("total", 0)),
+    )

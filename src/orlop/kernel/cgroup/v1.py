@@ -55,14 +55,10 @@ def _memory_limits(memory: Memory, files: Files) -> Iterator[Write]:
     writes = []
     if limit:
         lifts = limit == convert.UNLIMITED
-        writes.append(
-            Write("memory.limit_in_bytes", str(limit), "memory.limit", lifts=lifts)
-        )
+        writes.append(Write("memory.limit_in_bytes", str(limit), "memory.limit", lifts=lifts))
     if swap:
         lifts = swap == convert.UNLIMITED
-        writes.append(
-            Write("memory.memsw.limit_in_bytes", str(swap), "memory.swap", SWAP, lifts)
-        )
+        writes.append(Write("memory.memsw.limit_in_bytes", str(swap), "memory.swap", SWAP, lifts))
     if swap == convert.UNLIMITED or (now and int(now) <= swap):
         writes.reverse()
     yield from writes
@@ -99,7 +95,8 @@ def _bandwidth(cpu: Cpu, files: Files) -> Iterator[Write]:
     period_now = convert.number(files.read("cpu.cfs_period_us"), convert.DEFAULT_PERIOD_US)
     burst_now = convert.number(files.read("cpu.cfs_burst_us"), 0)
     convert.check_burst(cpu.burst, cpu.quota or quota_now, burst_now)
-    before, after = [], []
+    before: list[Write] = []
+    after: list[Write] = []
     if cpu.period:
         write = Write("cpu.cfs_period_us", str(cpu.period), "cpu.period", BANDWIDTH)
         (before if cpu.period >= period_now else after).append(write)
@@ -123,7 +120,7 @@ def _realtime(cpu: Cpu, files: Files) -> Iterator[Write]:
     if cpu.realtime_runtime:
         runtime = str(cpu.realtime_runtime)
         writes.append(Write("cpu.rt_runtime_us", runtime, "cpu.realtimeRuntime", _REALTIME))
-    if len(writes) == 2:  # noqa: PLR2004
+    if len(writes) == 2:
         now = files.read("cpu.rt_period_us")
         if (cpu.realtime_period or 0) < convert.number(now, convert.DEFAULT_REALTIME_PERIOD_US):
             writes.reverse()

@@ -173,9 +173,7 @@ CONTROLLERS: Mapping[str, Controller] = {
 }
 
 
-def unified(
-    resources: Resources, files: Files, controllers: Collection[str]
-) -> Iterator[Write]:
+def unified(resources: Resources, files: Files, controllers: Collection[str]) -> Iterator[Write]:
     """Values that the configuration itself has for files of v2, line by line.
 
     The kernel takes one line in one write(2) (io.max: one device).
