@@ -53,7 +53,15 @@ from orlop.kernel.cgroup.resources import (
     WeightDevice,
 )
 from orlop.kernel.idmap import IdMap
-from orlop.kernel.seccomp import ArgRule, Profile, SyscallRule
+from orlop.kernel.seccomp import (
+    KNOWN_ACTIONS,
+    KNOWN_ARCHITECTURES,
+    KNOWN_FLAGS,
+    KNOWN_OPERATORS,
+    ArgRule,
+    Profile,
+    SyscallRule,
+)
 from orlop.runtime.spec import (
     CLOCKS,
     IO_PRIORITY_CLASSES,
@@ -65,10 +73,6 @@ from orlop.runtime.spec import (
     ROOTFS_PROPAGATIONS,
     SCHEDULER_FLAGS,
     SCHEDULER_POLICIES,
-    SECCOMP_ACTIONS,
-    SECCOMP_ARCHITECTURES,
-    SECCOMP_FLAGS,
-    SECCOMP_OPERATORS,
     Box,
     Capabilities,
     CpuAffinity,
@@ -366,7 +370,7 @@ _resources = record(
     unified=optional(_texts, spec_ref="config-linux.md#unified"),
 )
 
-_action = one_of(*SECCOMP_ACTIONS)
+_action = one_of(*KNOWN_ACTIONS)
 _errno = u16  # what fits into the data part of a filter's result (SECCOMP_RET_DATA)
 _names = list_of(filled)
 
@@ -392,7 +396,7 @@ _seccomp_rule = record(
                 index=required(integer(0, 5)),
                 value=required(u64),
                 value_two=optional(u64, default=0),
-                op=required(one_of(*SECCOMP_OPERATORS)),
+                op=required(one_of(*KNOWN_OPERATORS)),
             )
         )
     ),
@@ -402,8 +406,8 @@ _seccomp = record(
     "config-linux.md#seccomp",
     default_action=required(_action),
     default_errno_ret=optional(_errno),
-    architectures=optional(list_of(one_of(*SECCOMP_ARCHITECTURES))),
-    flags=optional(list_of(one_of(*SECCOMP_FLAGS))),
+    architectures=optional(list_of(one_of(*KNOWN_ARCHITECTURES))),
+    flags=optional(list_of(one_of(*KNOWN_FLAGS))),
     listener_path=optional(blank_or(absolute_path)),
     listener_metadata=optional(_text),
     syscalls=optional(list_of(_seccomp_rule)),

@@ -69,7 +69,7 @@ def _check_notification(profile: Profile) -> None:
 
 
 def _check_flags(profile: Profile, facts: Facts) -> None:
-    if "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV" in profile.flags:
+    if "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV" in (profile.flags or ()):
         if not _notifies(profile):
             reason = "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV is for SCMP_ACT_NOTIFY"
             raise SpecError("linux.seccomp.flags", reason, spec_ref=_REF)
