@@ -119,7 +119,7 @@ def _swappiness(value: object) -> int | None:
     return None if value == (1 << 64) - 1 else integer(0, 200)(value)
 
 
-_device_class = one_of("a", "b", "c", "")
+_device_class = blank_or(one_of("a", "b", "c"))
 
 
 def _rule_type(value: object) -> str:
@@ -408,7 +408,7 @@ _seccomp = record(
     default_errno_ret=optional(_errno),
     architectures=optional(list_of(one_of(*KNOWN_ARCHITECTURES))),
     flags=optional(list_of(one_of(*KNOWN_FLAGS))),
-    listener_path=optional(blank_or(absolute_path)),
+    listener_path=optional(_text),
     listener_metadata=optional(_text),
     syscalls=optional(list_of(_seccomp_rule)),
 )
