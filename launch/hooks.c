@@ -22,7 +22,8 @@ struct program {
   const char *path;
   const char *const *argv;
   const char *const *env;
-  struct iovec input[3];
+  struct iovec *input;
+  unsigned input_parts;
   uint32_t timeout_ms; /* 0: none */
 };
 
@@ -149,7 +150,7 @@ static int attend(struct launch *l, struct program *p, struct child *c) {
     if (f[2].revents != 0)
       listen_to(l, c);
     if (f[1].revents != 0)
-      feed(c, p->input, 3);
+      feed(c, p->input, p->input_parts);
     if (f[3].revents != 0) {
       errno = ECONNRESET;
       return fail(l, "control socket", p->path);
@@ -201,21 +202,17 @@ static int run(struct launch *l, struct program *p) {
   return attended < 0 ? -1 : judge(l, p, status);
 }
 
-static struct iovec part(const char *bytes, size_t length) {
-  return (struct iovec){.iov_base = (void *)(uintptr_t)bytes, .iov_len = length};
-}
-
 int op_run_hook(struct launch *l, const struct arg *arg) {
-  char digits[16];
-  struct text pid = TEXT(digits);
-  text_number(&pid, (uint64_t)l->container);
+  struct state state;
+  if (process_state(l, &arg[3], &state) < 0)
+    return -1;
   struct program p = {
       .path = arg[0].bytes,
       .argv = arg[1].list,
       .env = arg[2].list,
-      .input = {part(arg[3].bytes, arg[3].length), part(digits, pid.length),
-                part(arg[4].bytes, arg[4].length)},
-      .timeout_ms = (uint32_t)arg[5].number,
+      .input = state.parts,
+      .input_parts = state.count,
+      .timeout_ms = (uint32_t)arg[4].number,
   };
   return run(l, &p);
 }

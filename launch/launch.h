@@ -2,11 +2,13 @@
 #ifndef ORLOP_LAUNCH_H
 #define ORLOP_LAUNCH_H
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "ops.h"
+#include "paths.h"
 #include "plan.h"
 
 struct report;
@@ -32,6 +34,7 @@ struct launch {
   int terminal;           /* master of the container's terminal, if the launcher keeps it; else -1 */
   int start;              /* the start connection, container's side only; else -1 */
   bool created;           /* await_start was reached */
+  bool in_directory;      /* change_directory has succeeded */
   bool filtered;          /* a seccomp filter was loaded, which may refuse anything */
   const char *program;    /* what find_program found */
 };
@@ -46,6 +49,12 @@ int fail(struct launch *l, const char *call, const char *path);
 
 /* The descriptor in a slot, or -1 with errno EBADF (recorded) where there is none. */
 int slot_fd(struct launch *l, const struct arg *arg);
+
+/* The directory in which an operation resolves its path: the slot's, or AT_FDCWD (the host's own
+ * root) for NO_SLOT. -1 as slot_fd(). */
+static inline int base_fd(struct launch *l, const struct arg *arg) {
+  return arg->number == NO_SLOT ? AT_FDCWD : slot_fd(l, arg);
+}
 
 /* Puts a descriptor (close-on-exec) into a slot, closing what was there. */
 void slot_set(struct launch *l, const struct arg *arg, int fd);

@@ -11,7 +11,7 @@ struct arg;
   /* control groups: cgroups.c */                 \
   OP(1, make_cgroup, "su")                        \
   OP(2, inherit_cpuset, "s")                      \
-  OP(3, write_cgroup, "ss")                       \
+  OP(3, write_cgroup, "ssu")                      \
   OP(4, attach_device_filter, "fb")               \
   OP(5, open, "fsu")                              \
   OP(6, enter_cgroup, "f")                        \
@@ -21,7 +21,7 @@ struct arg;
   OP(9, join, "fu")                               \
   OP(10, write_proc, "usb")                       \
   OP(11, run_id_map_helper, "sl")                 \
-  OP(12, run_hook, "sllssu")                      \
+  OP(12, run_hook, "slllu")                       \
   OP(13, send_pidfd, "f")                         \
   OP(14, move_net_device, "ss")                   \
   OP(15, configure_net_device, "sb")              \
@@ -45,6 +45,7 @@ struct arg;
   OP(33, open_console, "fffuuu")                  \
   OP(34, use_terminal, "f")                       \
   OP(35, use_stdio, "fff")                        \
+  OP(36, own_stdio, "u")                          \
   /* what the process is and may: identity.c, seccomp.c, start.c */ \
   OP(40, set_hostname, "s")                       \
   OP(41, set_domainname, "s")                     \
@@ -59,11 +60,11 @@ struct arg;
   OP(50, join_keyring, "s")                       \
   OP(51, no_new_privileges, "")                   \
   OP(52, load_seccomp, "bu")                      \
-  OP(53, send_seccomp_listener, "sss")            \
+  OP(53, send_seccomp_listener, "sl")             \
   OP(54, drop_bounding, "q")                      \
   OP(55, set_user, "uubu")                        \
   OP(56, set_capabilities, "qqqq")                \
-  OP(57, change_directory, "s")                   \
+  OP(57, change_directory, "su")                  \
   OP(58, find_program, "ss")                      \
   OP(59, await_start, "f")                        \
   OP(60, execute, "lluu")                         \

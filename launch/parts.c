@@ -11,6 +11,7 @@
 #include "report.h"
 #include "shim.h"
 #include "sides.h"
+#include "text.h"
 
 #define MAX_PLAN (64U << 20)
 #define MAX_FDS 253 /* SCM_MAX_FD */
@@ -57,8 +58,13 @@ int parts_load(struct launch *l, int fd) {
   close(fd);
   const char *error = plan_decode(data, size, &before, space, &next, &at);
   if (error != NULL) {
+    char space_for_reason[128];
+    struct text reason = TEXT(space_for_reason);
+    text_add(&reason, error);
+    text_add(&reason, " at operation ");
+    text_number(&reason, at);
     errno = EINVAL;
-    return fail(l, "decode the plan", error);
+    return fail(l, "decode the plan", space_for_reason);
   }
   if (l->plan.ops == NULL)
     parts_begin(l);

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -65,6 +66,29 @@ pid_t process_host_pid(const struct launch *l) {
     return -1;
   link[length] = 0;
   return text_parse_pid(link);
+}
+
+static void add_part(struct state *s, const char *bytes, size_t length) {
+  s->parts[s->count++] =
+      (struct iovec){.iov_base = (void *)(uintptr_t)bytes, .iov_len = length};
+  s->size += length;
+}
+
+int process_state(struct launch *l, const struct arg *list, struct state *s) {
+  struct text pid = TEXT(s->pid);
+  text_number(&pid, (uint64_t)l->container);
+  s->count = 0;
+  s->size = 0;
+  if (2 * (size_t)list->length > sizeof s->parts / sizeof *s->parts) {
+    errno = E2BIG;
+    return fail(l, "state", NULL);
+  }
+  for (uint32_t i = 0; i < list->length; i++) {
+    if (i > 0)
+      add_part(s, s->pid, pid.length);
+    add_part(s, list->list[i], strlen(list->list[i]));
+  }
+  return 0;
 }
 
 static void close_end(int *fd) {

@@ -21,9 +21,9 @@
 #include <unistd.h>
 
 #include "launch.h"
+#include "process.h"
 #include "report.h"
 #include "sides.h"
-#include "text.h"
 
 static void relax(void) {
 #ifdef __x86_64__
@@ -129,18 +129,15 @@ static int connect_to(struct launch *l, const char *path) {
 }
 
 static int send_listener(struct launch *l, const struct arg *arg, int agent, int listener) {
-  char digits[16];
-  struct text pid = TEXT(digits);
-  text_number(&pid, (uint64_t)l->container);
-  struct iovec parts[] = {
-      {.iov_base = (void *)(uintptr_t)arg[1].bytes, .iov_len = arg[1].length},
-      {.iov_base = digits, .iov_len = pid.length},
-      {.iov_base = (void *)(uintptr_t)arg[2].bytes, .iov_len = arg[2].length},
-  };
-  size_t whole = arg[1].length + pid.length + arg[2].length;
-  if (sides_send_fds(agent, parts, 3, &listener, 1) == (ssize_t)whole)
+  struct state state;
+  if (process_state(l, &arg[1], &state) < 0)
+    return -1;
+  /* In one message: agents read it at once. */
+  ssize_t sent = sides_send_fds(agent, state.parts, state.count, &listener, 1);
+  if (sent == (ssize_t)state.size)
     return 0;
-  errno = errno == 0 ? EMSGSIZE : errno;
+  if (sent >= 0)
+    errno = EMSGSIZE;
   return fail(l, "send the listener", arg[0].bytes);
 }
 

@@ -102,6 +102,10 @@ class WriteCgroup(Operation):
     kind = 3
     path: str
     value: str
+    flags: U32 = 0
+
+
+MAY_BE_REFUSED = 1  # a refusal changes nothing of what was asked for
 
 
 class AttachDeviceFilter(Operation):
@@ -296,6 +300,7 @@ class Attach(Operation):
 
 CREATE = 1  # make what is missing of the path; the last component is of the mount's own type
 ORDINARY_DIRECTORY = 2  # the target must be a directory, and no part of the path a symlink
+INHERIT_MODE = 4  # the mount's root gets the permissions of the directory that it covers, if any
 
 
 class CopyUp(Operation):

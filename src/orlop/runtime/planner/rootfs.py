@@ -39,7 +39,7 @@ from orlop.launch.plan import (
     Slot,
     SwitchRoot,
 )
-from orlop.runtime.planner.builder import normal
+from orlop.runtime.paths import normal
 from orlop.runtime.planner.cgroupfs import plan_cgroup_mount
 from orlop.runtime.planner.namespaces import new_types
 

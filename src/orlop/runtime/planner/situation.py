@@ -10,8 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from orlop.kernel.cgroup.creation import Creation
-    from orlop.kernel.cgroup.detect import CgroupLayout
+    from orlop.kernel.cgroup.creation import Creation, Entry
+    from orlop.kernel.cgroup.detect import CgroupLayout, Hierarchy
     from orlop.kernel.seccomp import Filter
 
 
@@ -85,6 +85,11 @@ class Situation(Record):
     net_addresses: Mapping[str, bytes] | None = None
     id_map_helpers: bool = False
     flags: int = 0
+
+    def cgroup_directory(self, hierarchy: Hierarchy) -> str:
+        """The host path of the container's cgroup in a hierarchy."""
+        paths = self.cgroup.paths if self.cgroup else {}
+        return paths.get(hierarchy.mount) or hierarchy.directory("")
 
 
 class Joining(Record):
