@@ -53,6 +53,16 @@ from orlop.kernel.cgroup.resources import (
     WeightDevice,
 )
 from orlop.kernel.idmap import IdMap
+from orlop.kernel.namespaces import BY_NAME
+from orlop.kernel.scheduling import (
+    IO_CLASSES,
+    MEMORY_POLICIES,
+    MEMORY_POLICY_FLAGS,
+    PERSONALITIES,
+    POLICIES,
+    RLIMITS,
+    SCHEDULER_FLAGS,
+)
 from orlop.kernel.seccomp import (
     KNOWN_ACTIONS,
     KNOWN_ARCHITECTURES,
@@ -64,15 +74,7 @@ from orlop.kernel.seccomp import (
 )
 from orlop.runtime.spec import (
     CLOCKS,
-    IO_PRIORITY_CLASSES,
-    MEMORY_POLICY_FLAGS,
-    MEMORY_POLICY_MODES,
-    NAMESPACE_TYPES,
-    PERSONALITY_DOMAINS,
-    RLIMIT_TYPES,
     ROOTFS_PROPAGATIONS,
-    SCHEDULER_FLAGS,
-    SCHEDULER_POLICIES,
     Box,
     Capabilities,
     CpuAffinity,
@@ -165,14 +167,14 @@ _capabilities = record(
 _rlimit = record(
     Rlimit,
     "config.md#posix-process",
-    type=required(one_of(*RLIMIT_TYPES)),
+    type=required(one_of(*RLIMITS)),
     soft=required(u64),
     hard=required(u64),
 )
 _scheduler = record(
     Scheduler,
     "config.md#linux-process",
-    policy=required(one_of(*SCHEDULER_POLICIES)),
+    policy=required(one_of(*POLICIES)),
     nice=optional(i32),
     priority=optional(i32),
     flags=optional(list_of(one_of(*SCHEDULER_FLAGS))),
@@ -183,7 +185,7 @@ _scheduler = record(
 _io_priority = record(
     IoPriority,
     "config.md#linux-process",
-    class_=required(one_of(*IO_PRIORITY_CLASSES), "class"),
+    class_=required(one_of(*IO_CLASSES), "class"),
     priority=optional(integer(0, 7)),
 )
 _affinity = record(
@@ -421,7 +423,7 @@ _linux = record(
             record(
                 Namespace,
                 "config-linux.md#namespaces",
-                type=required(one_of(*NAMESPACE_TYPES)),
+                type=required(one_of(*BY_NAME)),
                 path=optional(blank_or(absolute_path)),
             )
         ),
@@ -476,7 +478,7 @@ _linux = record(
         record(
             Personality,
             "config-linux.md#personality",
-            domain=required(one_of(*PERSONALITY_DOMAINS)),
+            domain=required(one_of(*PERSONALITIES)),
             flags=optional(_strings),
         )
     ),
@@ -495,7 +497,7 @@ _linux = record(
         record(
             MemoryPolicy,
             "config-linux.md#memory-policy",
-            mode=required(one_of(*MEMORY_POLICY_MODES)),
+            mode=required(one_of(*MEMORY_POLICIES)),
             nodes=optional(number_list(_NODES)),
             flags=optional(list_of(one_of(*MEMORY_POLICY_FLAGS))),
         )

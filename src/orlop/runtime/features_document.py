@@ -7,15 +7,8 @@ kernel lacks it. The one exception, by definition, are seccomp's `supportedFlags
 from __future__ import annotations
 
 from orlop import __version__
-from orlop.kernel import capabilities, mounts, seccomp
-from orlop.runtime.spec import (
-    HOOK_KINDS,
-    MEMORY_POLICY_FLAGS,
-    MEMORY_POLICY_MODES,
-    NAMESPACE_TYPES,
-    OCI_VERSION,
-    OCI_VERSION_MIN,
-)
+from orlop.kernel import capabilities, mounts, namespaces, scheduling, seccomp
+from orlop.runtime.spec import HOOK_KINDS, OCI_VERSION, OCI_VERSION_MIN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +25,7 @@ def features_document(features: Features) -> dict[str, Any]:
         "hooks": list(HOOK_KINDS),
         "mountOptions": sorted(mounts.KNOWN_OPTIONS),
         "linux": {
-            "namespaces": sorted(NAMESPACE_TYPES),
+            "namespaces": sorted(namespaces.BY_NAME),
             "capabilities": list(capabilities.NAMES),
             "cgroup": {
                 "v1": True,
@@ -53,8 +46,8 @@ def features_document(features: Features) -> dict[str, Any]:
             "selinux": {"enabled": True},
             "intelRdt": {"enabled": False, "schemata": False, "monitoring": False},
             "memoryPolicy": {
-                "modes": list(MEMORY_POLICY_MODES),
-                "flags": list(MEMORY_POLICY_FLAGS),
+                "modes": list(scheduling.MEMORY_POLICIES),
+                "flags": list(scheduling.MEMORY_POLICY_FLAGS),
             },
             "mountExtensions": {"idmap": {"enabled": True}},
             "netDevices": {"enabled": True},
