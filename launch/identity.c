@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/keyctl.h>
-#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <linux/sched/types.h>
 #include <string.h>
@@ -13,7 +12,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -128,27 +126,6 @@ int op_join_keyring(struct launch *l, const struct arg *arg) {
 int op_no_new_privileges(struct launch *l, const struct arg *arg) {
   (void)arg;
   return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? fail(l, "prctl NO_NEW_PRIVS", NULL) : 0;
-}
-
-/* Only what belongs to the container: a fifo, a socket or a pty. Changing the owner of a device of the
- * host, such as /dev/null, or of a file that a user has redirected to, would outlast the container. */
-static bool is_own(int fd) {
-  struct stat st;
-  struct statfs fs;
-  if (fstat(fd, &st) < 0)
-    return false;
-  if (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))
-    return true;
-  return S_ISCHR(st.st_mode) && fstatfs(fd, &fs) == 0 && fs.f_type == DEVPTS_SUPER_MAGIC;
-}
-
-int op_own_stdio(struct launch *l, const struct arg *arg) {
-  struct stat st;
-  (void)l;
-  for (int fd = 0; fd < 3; fd++)
-    if (is_own(fd) && fstat(fd, &st) == 0 && st.st_uid != (uid_t)arg[0].number)
-      fchown(fd, (uid_t)arg[0].number, (gid_t)-1); /* refused: it keeps its owner */
-  return 0;
 }
 
 /* --- user and capabilities ---

@@ -11,6 +11,7 @@ from orlop.kernel.cgroup.detect import V2
 from orlop.kernel.features import read_features
 from orlop.kernel.namespaces import BY_NAME, same
 from orlop.records import Record
+from orlop.runtime.device_rules import with_device_rules
 from orlop.runtime.planner.situation import Handed, Situation
 from orlop.runtime.validate import Facts
 
@@ -73,7 +74,8 @@ def gather(
     features = read_features()
     privileged = features.is_privileged
     path = creation.plan_path(spec.linux.cgroups_path, container, features.cgroup)
-    made = creation.create(features.cgroup, path, spec.linux.resources) if privileged else None
+    resources = with_device_rules(spec.linux.resources)
+    made = creation.create(features.cgroup, path, resources) if privileged else None
     return Situation(
         id=container,
         bundle=bundle,

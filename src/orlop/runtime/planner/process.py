@@ -185,8 +185,13 @@ def _privileges(b: Builder, process: Process, situation: Situation) -> None:
     b.container(SetUser(user.uid, user.gid, groups, keep), "OCI process.user")
     if caps is not None:
         sets = (caps.effective, caps.permitted, caps.inheritable, caps.ambient)
-        masks = [capabilities.grantable(names, situation.capabilities)[0] for names in sets]
-        b.container(SetCapabilities(*masks), "OCI process.capabilities")
+        effective, permitted, inheritable, ambient = (
+            capabilities.grantable(names, situation.capabilities)[0] for names in sets
+        )
+        # The kernel gives no ambient capability that is not both (capabilities(7)).
+        ambient &= permitted & inheritable
+        op = SetCapabilities(effective & permitted, permitted, inheritable, ambient)
+        b.container(op, "OCI process.capabilities")
 
 
 def process_of(spec: Spec) -> Process:

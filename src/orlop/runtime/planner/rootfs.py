@@ -22,6 +22,7 @@ from orlop.kernel.mounts import (
 )
 from orlop.launch.plan import (
     CREATE,
+    INHERIT_MODE,
     NO_SLOT,
     ORDINARY_DIRECTORY,
     RECURSIVE,
@@ -147,6 +148,8 @@ def _plan_mount(
     if options.copy_up:
         b.container(CopyUp(base, rest, slot), f"{reason} (tmpcopyup)")
     flags = CREATE | (ORDINARY_DIRECTORY if mount.type in _MUST_BE_ORDINARY else 0)
+    if mount.type == "tmpfs" and not any(word.startswith("mode=") for word in options.data):
+        flags |= INHERIT_MODE
     if destination != "/":
         b.container(Attach(slot, base, rest, flags), reason)
         b.hide_filesystems(destination)
