@@ -44,7 +44,11 @@ def prefix(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
 
 def call(command: Path, *args: str, **environment: str) -> tuple[int, dict[str, object]]:
     done = subprocess.run(
-        [command, *args], env={"PATH": "/usr/bin:/bin", **environment}, capture_output=True, text=True
+        [command, *args],
+        check=False,
+        env={"PATH": "/usr/bin:/bin", **environment},
+        capture_output=True,
+        text=True,
     )
     assert not done.stderr
     return done.returncode, json.loads(done.stdout)
