@@ -75,3 +75,10 @@ def test_it_works_through_a_symlink(prefix: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").symlink_to(prefix / "bin/orlop-runtime")
     status, _ = call(tmp_path / "elsewhere")
     assert status == 7
+
+
+@pytest.mark.parametrize("sink", [">&-", "2>&-", ">/dev/full"])
+def test_streams_may_be_closed_or_full(prefix: Path, sink: str) -> None:
+    command = f"{prefix}/bin/orlop-runtime {sink}"
+    done = subprocess.run(["sh", "-c", command], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (7, "")
