@@ -150,14 +150,12 @@ def create(
     )
 
 
-def entry_of(where: tuple[Place, ...], below: str = "") -> Entry:
-    """The ways into a cgroup, or one below it."""
+def entry_of(where: tuple[Place, ...]) -> Entry:
+    """The ways into a cgroup."""
     unified = unified_of(where)
     return Entry(
-        tasks=tuple(
-            posixpath.join(place.directory, below, "tasks") for place in where if not place.v2
-        ),
-        directory=posixpath.join(unified.directory, below).rstrip("/") if unified else "",
+        tasks=tuple(posixpath.join(place.directory, "tasks") for place in where if not place.v2),
+        directory=unified.directory if unified else "",
     )
 
 

@@ -45,6 +45,21 @@ _NOT_RESTORABLE = ("subtree_control", "io.max", "_device", "ifpriomap", ".allow"
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.001, 0.05
 
 
+_NOT_BELOW: Mapping[str, str] = {}
+
+
+def _pick(place: Place, paths: Mapping[str, str]) -> str:
+    names = (*place.controllers, place.name, "")
+    return next((paths[name] for name in names if name in paths), "")
+
+
+def _inner_path(path: str) -> str:
+    clean = posixpath.normpath(path)
+    if clean.startswith(("/", "../")) or clean == "..":
+        raise InvalidArgument(f"{path!r} is not a path below the container's cgroup")
+    return "" if clean == "." else clean
+
+
 class Cgroup:
     """A container's cgroups, which may be gone already: then they have no processes."""
 
@@ -81,18 +96,24 @@ class Cgroup:
         """Whether any of the cgroups does."""
         return any(os.path.isdir(place.directory) for place in self._where)
 
-    def entry(self, below: str = "") -> Entry:
-        """The ways in, for a further process; `below` is the path of a sub-cgroup.
+    def entry(self, below: Mapping[str, str] = _NOT_BELOW) -> Entry:
+        """The ways in, for a further process.
+
+        Args:
+            below: paths of existing sub-cgroups by controller (those of the hierarchies that have
+                it); the one of "" is for all other hierarchies.
 
         Raises:
-            InvalidArgument: the path leads out of the cgroup.
+            InvalidArgument: a path leads out of the cgroup.
         """
         from orlop.kernel.cgroup.creation import entry_of
 
-        clean = posixpath.normpath(below) if below else ""
-        if clean.startswith(("/", "../")) or clean == "..":
-            raise InvalidArgument(f"{below!r} is not a path below the container's cgroup")
-        return entry_of(self._where, "" if clean == "." else clean)
+        clean = {controller: _inner_path(path) for controller, path in below.items()}
+        where = tuple(
+            place.replace(directory=posixpath.join(place.directory, _pick(place, clean)).rstrip("/"))
+            for place in self._where
+        )
+        return entry_of(where)
 
     # --- processes --------------------------------------------------------------------------
 
