@@ -36,6 +36,7 @@ struct launch {
   bool created;           /* await_start was reached */
   bool in_directory;      /* change_directory has succeeded */
   bool filtered;          /* a seccomp filter was loaded, which may refuse anything */
+  const char *home;       /* "HOME=..." that find_home found, or NULL */
   const char *program;    /* what find_program found */
 };
 

@@ -68,7 +68,8 @@ struct arg;
   OP(58, find_program, "ss")                      \
   OP(59, await_start, "f")                        \
   OP(60, execute, "lluu")                         \
-  OP(61, next_part, "")
+  OP(61, next_part, "")                           \
+  OP(62, find_home, "u")
 /* clang-format on */
 
 /* The kinds as constants: OP_make_cgroup and so on. */

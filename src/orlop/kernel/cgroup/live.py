@@ -49,7 +49,7 @@ _NOT_BELOW: Mapping[str, str] = {}
 
 
 def _pick(place: Place, paths: Mapping[str, str]) -> str:
-    names = (*place.controllers, place.name, "")
+    names = (*place.controllers, "")
     return next((paths[name] for name in names if name in paths), "")
 
 

@@ -89,6 +89,7 @@ def gather(
         no_pivot=choices.no_pivot,
         new_keyring=not choices.no_new_keyring,
         net_addresses=_net_addresses(spec),
+        joined_maps=_joined(spec)[1] or ((), ()),
         id_map_helpers=_needs_id_map_helpers(spec, features),
         flags=flags,
     )
@@ -135,7 +136,7 @@ def validation_facts(spec: Spec, choices: Choices) -> Facts:
         unified_cgroups=features.cgroup.mode == V2,
         apparmor=features.apparmor,
         selinux=features.selinux,
-        resctrl=spec.linux.intel_rdt is not None and features.resctrl,
+        resctrl=False,  # nothing applies linux.intelRdt yet, so it has to be refused
         no_pivot=choices.no_pivot,
     )
 
