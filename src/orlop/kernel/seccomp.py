@@ -23,6 +23,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    Conditions = tuple[tuple[int, int, int, int], ...]  # as `seccomp_library.Rules.add` takes them
+
 
 class ArgRule(Record):
     """A condition on argument `index` (0 to 5).
@@ -304,9 +306,6 @@ def _flags(profile: Profile, notify: bool) -> int:
     if flags & FLAG_WAIT_KILLABLE_RECV and not _kernel_knows(flags):
         raise Unsupported("SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", needs="Linux 5.19")
     return flags
-
-
-Conditions = tuple[tuple[int, int, int, int], ...] if TYPE_CHECKING else tuple
 
 
 def _rules(
