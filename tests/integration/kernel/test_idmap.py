@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 from collections.abc import Iterator
@@ -12,7 +13,6 @@ import pytest
 from orlop.errors import InvalidArgument
 from orlop.kernel import idmap
 from orlop.kernel.idmap import IdMap
-from orlop.kernel.syscalls import unshare
 
 pytestmark = [pytest.mark.requires_root, pytest.mark.requires_userns]
 
@@ -25,7 +25,7 @@ def newcomer() -> Iterator[int]:
     ready, go_on = os.pipe(), os.pipe()
     child = os.fork()
     if child == 0:
-        unshare(CLONE_NEWUSER)
+        ctypes.CDLL(None).unshare(CLONE_NEWUSER)
         os.close(go_on[1])
         os.write(ready[1], b"x")
         os.read(go_on[0], 1)

@@ -11,22 +11,15 @@ import errno
 import os
 import struct
 
-from orlop.errors import SyscallError, Unsupported
+from orlop.errors import SyscallError
+from orlop.kernel.syscalls import bpf
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from ctypes import Array, c_char
-
-_SYSCALL_NUMBERS = {"x86_64": 321, "aarch64": 280}
 _PROG_LOAD, _PROG_ATTACH, _PROG_DETACH, _PROG_GET_FD_BY_ID, _PROG_QUERY = 5, 8, 9, 13, 16
 _TYPE_CGROUP_DEVICE = 15
 _ATTACH_CGROUP_DEVICE = 6
 _ALLOW_MULTI, _REPLACE = 1 << 1, 1 << 2
 _MOST_PROGRAMS = 64  # BPF_CGROUP_MAX_PROGS
 _RETRIES = 10
-# As large as any union bpf_attr so far. For BPF_PROG_QUERY, Linux 6.17 and later write behind a
-# smaller one.
-_ATTRIBUTE_BYTES = 192
 _INSTRUCTION_BYTES = 8
 
 
@@ -58,7 +51,7 @@ def replace(directory: str, program: bytes) -> None:
             return
         _attach(cgroup, new, _ALLOW_MULTI, 0)
         for fd in old:
-            _bpf(_PROG_DETACH, struct.pack("=III", cgroup, fd, _ATTACH_CGROUP_DEVICE))
+            bpf(_PROG_DETACH, struct.pack("=III", cgroup, fd, _ATTACH_CGROUP_DEVICE))
     finally:
         for fd in opened:
             os.close(fd)
@@ -82,16 +75,16 @@ def load(program: bytes) -> int:
     )
     for _ in range(_RETRIES):  # a signal interrupts the verifier
         try:
-            return _bpf(_PROG_LOAD, attribute)[0]
+            return bpf(_PROG_LOAD, attribute)[0]
         except SyscallError as error:
             if error.errno != errno.EAGAIN:
                 raise
-    raise SyscallError("bpf(BPF_PROG_LOAD)", errno.EAGAIN)
+    raise SyscallError("bpf", errno.EAGAIN)
 
 
 def _attach(cgroup: int, program: int, flags: int, replaced: int) -> None:
     attribute = (cgroup, program, _ATTACH_CGROUP_DEVICE, flags, replaced)
-    _bpf(_PROG_ATTACH, struct.pack("=IIIII", *attribute))
+    bpf(_PROG_ATTACH, struct.pack("=IIIII", *attribute))
 
 
 def _attached(cgroup: int) -> list[int]:
@@ -102,34 +95,14 @@ def _attached(cgroup: int) -> list[int]:
     query = struct.pack(
         "=IIIIQI", cgroup, _ATTACH_CGROUP_DEVICE, 0, 0, ctypes.addressof(ids), _MOST_PROGRAMS
     )
-    _, answer = _bpf(_PROG_QUERY, query)
-    (count,) = struct.unpack_from("=I", answer.raw, 24)
+    _, answer = bpf(_PROG_QUERY, query)
+    (count,) = struct.unpack_from("=I", answer, 24)
     found: list[int] = []
     for identity in ids[:count]:
         try:
-            found.append(_bpf(_PROG_GET_FD_BY_ID, struct.pack("=I", identity))[0])
+            found.append(bpf(_PROG_GET_FD_BY_ID, struct.pack("=I", identity))[0])
         except SyscallError as error:
             # What a security module hides from us can only restrict further; ENOENT: just gone.
             if error.errno not in (errno.EPERM, errno.EACCES, errno.ENOENT):
                 raise
     return found
-
-
-def _bpf(command: int, attribute: bytes) -> tuple[int, Array[c_char]]:
-    """Result of bpf(2), and the attribute as the kernel has left it."""
-    import ctypes
-
-    machine = os.uname().machine
-    if machine not in _SYSCALL_NUMBERS:
-        raise Unsupported("bpf(2)", needs="an x86-64 or arm64 machine")
-    libc = ctypes.CDLL(None, use_errno=True)
-    buffer = ctypes.create_string_buffer(attribute, _ATTRIBUTE_BYTES)
-    result = libc.syscall(
-        ctypes.c_long(_SYSCALL_NUMBERS[machine]),
-        ctypes.c_int(command),
-        buffer,
-        ctypes.c_uint(_ATTRIBUTE_BYTES),
-    )
-    if result < 0:
-        raise SyscallError("bpf", ctypes.get_errno())
-    return result, buffer
