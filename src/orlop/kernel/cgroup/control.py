@@ -1,4 +1,4 @@
-"""Reads and writes control files: small, in one system call each, with errors that name the file."""
+"""Control files: each is read and written in one system call, and errors name it."""
 
 from __future__ import annotations
 

@@ -193,9 +193,9 @@ def pids_max(limit: int) -> str:
     return str(limit) if limit > 0 else "max"
 
 
-def swappiness(value: int) -> str:
+def swappiness(value: int | None) -> str:
     """A swappiness; "" if none is asked."""
-    return "" if value in _UNSET_SWAPPINESS else str(value)
+    return "" if value is None or value in _UNSET_SWAPPINESS else str(value)
 
 
 def flag(value: bool) -> str:

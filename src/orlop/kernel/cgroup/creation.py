@@ -160,7 +160,7 @@ def entry_of(where: tuple[Place, ...]) -> Entry:
 
 
 def _check_fitness(where: tuple[Place, ...], facts: Facts) -> None:
-    """runtime-spec config-linux.md#control-groups: a cgroup with processes, or frozen, is refused."""
+    """A cgroup with processes, or frozen, is refused (config-linux.md#control-groups)."""
     place = place_of(where, "freezer") or unified_of(where) or where[0]
     if reason := facts.occupied(place):
         raise Conflict(f"cannot use cgroup {place.directory} for a container: {reason}")

@@ -140,7 +140,7 @@ def _cgroup_mounts(mountinfo: str) -> tuple[_Mount, ...]:
 
 
 def _mount_of(mounts: tuple[_Mount, ...], names: str) -> _Mount | None:
-    """A mount of the hierarchy that /proc/self/cgroup calls this; under /sys/fs/cgroup if can be."""
+    """A mount of the hierarchy that /proc/self/cgroup calls this; below /sys/fs/cgroup, if any."""
     fstype, wanted = ("cgroup", names.split(",", maxsplit=1)[0]) if names else ("cgroup2", "")
     fitting = [m for m in mounts if m.type == fstype and (not wanted or wanted in m.options)]
     fitting.sort(key=lambda mount: not (mount.point + "/").startswith("/sys/fs/cgroup/"))

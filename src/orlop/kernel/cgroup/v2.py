@@ -31,7 +31,7 @@ def _memory(resources: Resources, files: Files) -> Iterator[Write]:
     for field, asked in (
         ("memory.kernel", (memory.kernel or 0) > 0),
         ("memory.kernelTCP", (memory.kernel_tcp or 0) > 0),
-        ("memory.swappiness", convert.swappiness(memory.swappiness or -1)),
+        ("memory.swappiness", convert.swappiness(memory.swappiness)),
         ("memory.disableOOMKiller", memory.disable_oom_killer),
         ("memory.useHierarchy", memory.use_hierarchy is False),
     ):
