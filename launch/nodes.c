@@ -93,15 +93,14 @@ static bool is_node(const struct stat *st, const struct node *node) {
  * which nobody in the container can have put anything. */
 static int own(struct launch *l, int fd, const struct stat *st, const struct node *node,
                const char *path) {
-  if (st->st_uid != node->uid || st->st_gid != node->gid) {
-    if (fchownat(fd, "", node->uid, node->gid, AT_EMPTY_PATH) < 0)
-      return fail(l, "fchownat", path);
-  }
-  if ((st->st_mode & 07777) != (node->mode & 07777)) {
-    char self[SELF_FD_SIZE];
-    if (fchmodat(l->proc, path_self_fd(fd, self), node->mode & 07777, 0) < 0)
-      return fail(l, "fchmodat", path);
-  }
+  bool owned = st->st_uid == node->uid && st->st_gid == node->gid;
+  if (!owned && fchownat(fd, "", node->uid, node->gid, AT_EMPTY_PATH) < 0)
+    return fail(l, "fchownat", path);
+  if (owned && (st->st_mode & 07777) == (node->mode & 07777))
+    return 0;
+  char self[SELF_FD_SIZE];
+  if (fchmodat(l->proc, path_self_fd(fd, self), node->mode & 07777, 0) < 0)
+    return fail(l, "fchmodat", path);
   return 0;
 }
 

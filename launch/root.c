@@ -171,7 +171,8 @@ int op_switch_root(struct launch *l, const struct arg *arg) {
   int host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (host < 0)
     return fail(l, "open", "/");
-  if (sys_move_mount(root, host) < 0)
+  /* ELOOP: "/" is in the mount that is to be moved there, so it is attached there already. */
+  if (sys_move_mount(root, host) < 0 && errno != ELOOP)
     return fail(l, "move_mount", "/");
   close(host);
   return op_change_root(l, arg);

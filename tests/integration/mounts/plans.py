@@ -17,13 +17,21 @@ from pathlib import Path
 
 from orlop.errors import LaunchError
 from orlop.kernel.mounts import MS_SLAVE
-from orlop.kernel.namespaces import CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID
+from orlop.kernel.namespaces import (
+    CLONE_NEWCGROUP,
+    CLONE_NEWIPC,
+    CLONE_NEWNET,
+    CLONE_NEWNS,
+    CLONE_NEWPID,
+    CLONE_NEWUSER,
+)
 from orlop.launch.executor import Launch, launch
 from orlop.launch.plan import (
     CONTAINER,
     CREATE,
     LAUNCHER,
     NO_SLOT,
+    OF_CONTAINER,
     ORDINARY_DIRECTORY,
     RECURSIVE,
     STAY,
@@ -38,10 +46,13 @@ from orlop.launch.plan import (
     PivotRoot,
     Plan,
     SetMount,
+    SetUser,
     Side,
     Slot,
     Step,
+    WriteProc,
 )
+from tests.preconditions import need
 
 NAMESPACES = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWNET
 
@@ -199,6 +210,22 @@ class Container:
         except LaunchError as error:
             return error
         raise AssertionError(f"it started, and ended with {outcome.status}")
+
+
+def in_user_namespace(rootfs: Path, size: int = 65536) -> Container:
+    """A container whose root is another user on the host, its root file system attached."""
+    need("userns")
+    for directory, _, files in os.walk(rootfs):
+        for name in (".", *files):
+            os.chown(os.path.join(directory, name), 100000, 100000, follow_symlinks=False)
+    container = Container(rootfs)
+    container.before(Clone(NAMESPACES | CLONE_NEWUSER | CLONE_NEWCGROUP))
+    for name in ("uid_map", "gid_map"):
+        container.before(WriteProc(OF_CONTAINER, name, f"0 100000 {size}".encode()))
+    container.do(SetUser(0, 0, b""))
+    container.cut_off()
+    container.attach_root()
+    return container
 
 
 def make_rootfs(where: Path) -> Path:
