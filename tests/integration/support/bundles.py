@@ -111,15 +111,12 @@ class Bundle:
 class BundleFactory:
     """Makes bundles: `bundle("id -u", process={"user": {"uid": 7}})`.
 
-    Each has a cgroup path of its own below `cgroup_parent`.
+    Each has a cgroup of its own.
     """
 
-    def __init__(
-        self, workspace: Path, new_rootfs: Callable[[Path], Path], cgroup_parent: str
-    ) -> None:
+    def __init__(self, workspace: Path, new_rootfs: Callable[[Path], Path]) -> None:
         self._workspace = workspace
         self._new_rootfs = new_rootfs
-        self._cgroup_parent = cgroup_parent
         self._made = 0
 
     def __call__(
@@ -143,7 +140,7 @@ class BundleFactory:
         config["process"]["args"] = words(command)
         self._made += 1
         name = f"{self._workspace.name}-{self._made}"
-        config["linux"]["cgroupsPath"] = f"{self._cgroup_parent}/{name}"
+        config["linux"]["cgroupsPath"] = f"/orlop-peers-{name}"
         config["mounts"] = _with_mounts(config["mounts"], mounts)
         _set_namespaces(config["linux"], namespaces or {})
         path = self._workspace / f"bundle{self._made}"

@@ -1,16 +1,12 @@
-"""The cgroups of test containers: where they are, what is in their files, and their end.
+"""The cgroups of test containers: where they are, and what is in their files.
 
 Works with cgroup v1, hybrid and v2, so that a test states a limit once.
 """
 
 from __future__ import annotations
 
-import os
-import signal
 from dataclasses import dataclass
 from pathlib import Path
-
-from tests.integration.support.deadlines import Deadline, wait_exit
 
 
 @dataclass(frozen=True)
@@ -128,59 +124,3 @@ class Limits:
         if unified_only():
             return "frozen 1" in self.read("freezer", "cgroup.events")
         return self.read("freezer", "freezer.state") == "FROZEN"
-
-
-def make(cgroups_path: str) -> None:
-    """Make a cgroup in every hierarchy; no processes, no limits of its own."""
-    for hierarchy in hierarchies():
-        path = hierarchy.root / cgroups_path.lstrip("/")
-        path.mkdir(exist_ok=True)
-        if "cpuset" in hierarchy.controllers:
-            for name in ("cpuset.cpus", "cpuset.mems"):
-                (path / name).write_text((path.parent / name).read_text())
-
-
-def sweep(cgroups_path: str, *, itself: bool) -> list[str]:
-    """End what runs below a cgroup and remove what is below it; returns what was found.
-
-    Args:
-        cgroups_path: the absolute path, the same in every hierarchy.
-        itself: whether the cgroup at the top goes too (its presence is not worth a mention).
-    """
-    found = []
-    for hierarchy in hierarchies():
-        top = hierarchy.root / cgroups_path.lstrip("/")
-        for path in (Path(where) for where, _, _ in os.walk(top, topdown=False)):
-            _end_processes(path)
-            if path != top:
-                found.append(str(path))
-            if path != top or itself:
-                _remove(path)
-    return found
-
-
-def _end_processes(cgroup: Path) -> None:
-    if (cgroup / "freezer.state").exists():
-        (cgroup / "freezer.state").write_text("THAWED")
-    elif (cgroup / "cgroup.freeze").exists():
-        (cgroup / "cgroup.freeze").write_text("0")
-    for pid in map(int, (cgroup / "cgroup.procs").read_text().split()):
-        if pid not in (0, os.getpid()):
-            os.kill(pid, signal.SIGKILL)
-            wait_exit(pid)
-
-
-def _remove(cgroup: Path) -> None:
-    """Remove a cgroup; its last process may need a moment to leave."""
-    deadline = Deadline()
-    while True:
-        try:
-            cgroup.rmdir()
-        except FileNotFoundError:
-            return
-        except OSError:
-            if deadline.passed:
-                raise
-            _end_processes(cgroup)
-        else:
-            return

@@ -164,9 +164,8 @@ class Foreground:
 
     def abandon(self) -> None:
         """End the command in any case."""
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        self.process.kill()
+        self.process.wait()
         self.out.close()
         self._errors.close()
 
@@ -326,6 +325,7 @@ class Runtime:
     flavour: Flavour
     prefix: tuple[str, ...] = ()
     _made: list[Container] = field(default_factory=list)
+    _running: list[Foreground] = field(default_factory=list)
 
     def through(self, *prefix: str | Path) -> Runtime:
         """The same runtime, run by the command `prefix`: sh, nsenter, ..."""
@@ -341,7 +341,9 @@ class Runtime:
 
     def foreground(self, *args: str | Path, **options: Any) -> Foreground:
         """Begin a command of the runtime."""
-        return Foreground(self.command(*args), **options)
+        running = Foreground(self.command(*args), **options)
+        self._running.append(running)
+        return running
 
     def new_id(self) -> str:
         """An id that no other test of this machine uses."""
@@ -389,7 +391,10 @@ class Runtime:
         return self("list", "-q").ok().lines()
 
     def remove_all(self) -> None:
-        """Delete every container by force, and close what was read from."""
+        """Delete every container by force, end the commands, close what was read from."""
+        for running in self._running:
+            running.abandon()
+        self._running.clear()
         if self.root.exists():
             for entry in sorted(self.root.iterdir()):
                 if entry.is_dir() and not entry.name.startswith("."):
