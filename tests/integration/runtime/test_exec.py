@@ -256,9 +256,7 @@ class TestRights:
         inside = self.status_inside(container, "--user", "1000")
         assert int(inside["CapEff"], 16) == 0
 
-    def test_limits_are_the_configurations(
-        self, runtime: Runtime, bundle: BundleFactory
-    ) -> None:
+    def test_limits_are_the_configurations(self, runtime: Runtime, bundle: BundleFactory) -> None:
         limits = [{"type": "RLIMIT_FSIZE", "soft": 4096, "hard": 8192}]
         container = runtime.start(bundle(process={"rlimits": limits}))
         result = container.exec(["grep", "Max file size", "/proc/self/limits"]).ok()

@@ -87,9 +87,7 @@ class TestStates:
     ) -> None:
         made = bundle()
         name = runtime.new_id()
-        runtime(
-            "create", "--bundle", made.path.name, name, cwd=made.path.parent
-        ).ok()
+        runtime("create", "--bundle", made.path.name, name, cwd=made.path.parent).ok()
         assert runtime("state", name).ok().json()["bundle"] == str(made.path)
 
     def test_bundle_is_the_working_directory_by_default(
@@ -245,11 +243,7 @@ class TestIds:
         name = runtime.new_id()
         paths = [bundle().path, bundle().path]
         with ThreadPoolExecutor(2) as pool:
-            results = list(
-                pool.map(
-                    lambda path: runtime("create", "--bundle", path, name), paths
-                )
-            )
+            results = list(pool.map(lambda path: runtime("create", "--bundle", path, name), paths))
         assert sorted(result.status for result in results) == [0, 1], results
         assert runtime.ids() == [name]
         winner = paths[[result.status for result in results].index(0)]
@@ -391,9 +385,7 @@ class TestDelete:
         assert (made.path / "config.json").exists()
 
     @pytest.mark.parametrize("state", ["created", "running", "paused", "stopped"])
-    def test_force_in_any_state(
-        self, runtime: Runtime, bundle: BundleFactory, state: str
-    ) -> None:
+    def test_force_in_any_state(self, runtime: Runtime, bundle: BundleFactory, state: str) -> None:
         container = runtime.create(bundle())
         pid = container.pid
         if state != "created":

@@ -38,9 +38,7 @@ class TestForeground:
     def test_first_process_is_pid_1(self, runtime: Runtime, bundle: BundleFactory) -> None:
         assert runtime.run(bundle("echo $$")).ok().out == "1\n"
 
-    def test_nothing_is_left_after_the_end(
-        self, runtime: Runtime, bundle: BundleFactory
-    ) -> None:
+    def test_nothing_is_left_after_the_end(self, runtime: Runtime, bundle: BundleFactory) -> None:
         made = bundle(["true"])
         runtime.run(made).ok()
         assert runtime.ids() == []
@@ -48,9 +46,7 @@ class TestForeground:
             path = hierarchy.root / made.config["linux"]["cgroupsPath"].lstrip("/")
             assert not path.exists()
 
-    def test_keep_leaves_a_stopped_container(
-        self, runtime: Runtime, bundle: BundleFactory
-    ) -> None:
+    def test_keep_leaves_a_stopped_container(self, runtime: Runtime, bundle: BundleFactory) -> None:
         name = runtime.new_id()
         result = runtime("run", "--keep", "--bundle", bundle("exit 3").path, name)
         assert result.status == 3
@@ -64,7 +60,8 @@ class TestForeground:
             "run", "--pid-file", file, "--bundle", bundle().path, runtime.new_id()
         )
         assert running.line() == "ready"
-        pid = int(file.read_text())
+        # The program may be faster than its runtime.
+        pid = int(eventually(lambda: file.exists() and file.read_text(), "the pid file"))
         assert status(pid)["NSpid"].split()[-1] == "1"
         running.send(signal.SIGTERM)
         running.finish()

@@ -25,9 +25,7 @@ def opening(runtime: Runtime, where: Path, *numbers: int) -> Runtime:
 
 
 class TestStreams:
-    def test_output_and_errors_are_separate(
-        self, runtime: Runtime, bundle: BundleFactory
-    ) -> None:
+    def test_output_and_errors_are_separate(self, runtime: Runtime, bundle: BundleFactory) -> None:
         result = runtime.run(bundle("echo out; echo err >&2")).ok()
         assert (result.out, result.err) == ("out\n", "err\n")
 
@@ -39,9 +37,7 @@ class TestStreams:
         assert runtime.run(bundle("cat; echo end")).ok().out == "end\n"
 
     def test_much_output(self, runtime: Runtime, bundle: BundleFactory) -> None:
-        running = runtime.foreground(
-            "run", "--bundle", bundle("seq 200000").path, runtime.new_id()
-        )
+        running = runtime.foreground("run", "--bundle", bundle("seq 200000").path, runtime.new_id())
         result = running.finish().ok()
         assert result.lines()[-1] == "200000"
         assert len(result.lines()) == 200_000
@@ -98,9 +94,7 @@ class TestOtherDescriptors:
         ).ok()
         assert [line.split()[0] for line in result.lines()] == ["0", "1", "2"]
 
-    def test_preserve_fds(
-        self, runtime: Runtime, bundle: BundleFactory, workspace: Path
-    ) -> None:
+    def test_preserve_fds(self, runtime: Runtime, bundle: BundleFactory, workspace: Path) -> None:
         made = bundle("cat <&3; cat <&4; probe descriptors >&2")
         result = opening(runtime, workspace, 3, 4, 5).run(made, "--preserve-fds", "2").ok()
         assert result.out == "this is 3\nthis is 4\n"
@@ -154,10 +148,10 @@ class TestOtherDescriptors:
         assert len([line for line in result.lines() if line[0].isdigit()]) == 3
 
     @staticmethod
-    def activated(
-        runtime: Runtime, bundle: BundleFactory, workspace: Path, *flags: str
-    ) -> str:
+    def activated(runtime: Runtime, bundle: BundleFactory, workspace: Path, *flags: str) -> str:
         made = bundle("for fd in 3 4 5; do cat <&$fd; done 2>/dev/null; env")
         opened = opening(runtime, workspace, 3, 4, 5)
         activating = 'LISTEN_PID=$$ LISTEN_FDS=2 exec "$@"'
-        return opened.through(*opened.prefix, "sh", "-c", activating, "sh").run(made, *flags).ok().out
+        return (
+            opened.through(*opened.prefix, "sh", "-c", activating, "sh").run(made, *flags).ok().out
+        )

@@ -236,9 +236,7 @@ class TestOwnTerminal:
             assert terminal.wait() != 0
             assert terminal.settings() == before
 
-    def test_control_c_goes_to_the_container(
-        self, runtime: Runtime, bundle: BundleFactory
-    ) -> None:
+    def test_control_c_goes_to_the_container(self, runtime: Runtime, bundle: BundleFactory) -> None:
         script = "trap 'echo interrupted; exit 3' INT; echo ready; while :; do read x; done"
         made = bundle(script, process=WITH_TERMINAL)
         with on_terminal(self.run(runtime, made.path)) as terminal:

@@ -54,9 +54,7 @@ _BASE: Json = {
         },
     ],
     "linux": {
-        "namespaces": [
-            {"type": kind} for kind in ("pid", "network", "ipc", "uts", "mount")
-        ],
+        "namespaces": [{"type": kind} for kind in ("pid", "network", "ipc", "uts", "mount")],
     },
 }
 

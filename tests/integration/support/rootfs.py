@@ -7,12 +7,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
-PASSWD = """\
+USERS = """\
 root:x:0:0:root:/root:/bin/sh
 daemon:x:1:1:daemon:/usr/sbin:/bin/false
 tester:x:1000:1000:tester:/home/tester:/bin/sh
 """
-GROUP = """\
+GROUPS = """\
 root:x:0:
 daemon:x:1:
 audio:x:29:tester
@@ -52,8 +52,8 @@ class RootfsTemplate:
         os.link(self.probe, where / "bin/probe")
         for applet in self._applets:
             os.symlink("busybox", where / "bin" / applet)
-        (where / "etc/passwd").write_text(PASSWD)
-        (where / "etc/group").write_text(GROUP)
+        (where / "etc/passwd").write_text(USERS)
+        (where / "etc/group").write_text(GROUPS)
         return where
 
 

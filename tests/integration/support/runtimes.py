@@ -136,7 +136,7 @@ class Foreground:
         cwd: Path | None = None,
     ) -> None:
         self._argv = tuple(argv)
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by abandon()
         read_end, write_end = os.pipe()
         self.process = subprocess.Popen(
             self._argv, stdin=stdin, stdout=write_end, stderr=self._errors, env=env, cwd=cwd
@@ -299,7 +299,8 @@ class Container:
 
     def wait(self) -> None:
         """Wait for the end of its first process."""
-        wait_exit(self.pid)
+        if pid := self.pid:
+            wait_exit(pid)
 
     def delete(self) -> None:
         """Delete it; it has stopped."""
@@ -380,7 +381,9 @@ class Runtime:
         read_end, write_end = os.pipe()
         container = Container(self, self.new_id(), bundle, Reader(read_end))
         try:
-            self(verb, "--bundle", bundle.path, *flags, container.id, stdout=write_end, **options).ok()
+            self(
+                verb, "--bundle", bundle.path, *flags, container.id, stdout=write_end, **options
+            ).ok()
         finally:
             os.close(write_end)
             self._made.append(container)

@@ -52,7 +52,9 @@ class TerminalSession:
         self.screen = Reader(self.master)
         terminal = self.terminal
         self.process = subprocess.Popen(
-            argv, preexec_fn=lambda: os.login_tty(os.dup(terminal)), close_fds=True, env=env
+            argv,
+            preexec_fn=lambda: os.login_tty(os.dup(terminal)),  # noqa: PLW1509 - no threads here
+            env=env,
         )
 
     def type(self, text: str) -> None:
