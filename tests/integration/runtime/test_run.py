@@ -61,7 +61,7 @@ class TestForeground:
         )
         assert running.line() == "ready"
         # The program may be faster than its runtime.
-        pid = int(eventually(lambda: file.exists() and file.read_text(), "the pid file"))
+        pid = int(eventually(lambda: file.read_text() if file.exists() else "", "the pid file"))
         assert status(pid)["NSpid"].split()[-1] == "1"
         running.send(signal.SIGTERM)
         running.finish()

@@ -122,7 +122,7 @@ class BundleFactory:
         command: Command = "probe wait",
         *,
         mounts: Sequence[Json] = (),
-        namespaces: Mapping[str, str | None] | None = None,
+        namespaces: Mapping[str, object] | None = None,
         **changes: Any,
     ) -> Bundle:
         """A new bundle whose program is `command`.
@@ -154,7 +154,7 @@ def _with_mounts(base: list[Json], more: Sequence[Json]) -> list[Json]:
     return kept + [mount for mount in more if mount["destination"] not in own]
 
 
-def _set_namespaces(linux: Json, wanted: Mapping[str, Any]) -> None:
+def _set_namespaces(linux: Json, wanted: Mapping[str, object]) -> None:
     for kind, path in wanted.items():
         linux["namespaces"] = [ns for ns in linux["namespaces"] if ns["type"] != kind]
         if path is not REMOVE:
