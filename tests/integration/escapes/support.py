@@ -15,7 +15,7 @@ from typing import Any
 from tests.integration.support.bundles import Bundle, Json
 from tests.integration.support.runtimes import Container, Result, Runtime
 
-ROUNDS = 1000
+ROUNDS = 15
 """How often a race is tried."""
 
 DOCKER_CAPABILITIES = [
@@ -56,6 +56,12 @@ def bind(source: Path, destination: str, *options: str) -> Json:
 def inside(container_or_rootfs: Path, host_path: Path) -> Path:
     """Where a host path would be if it were resolved inside a root file system, as it should be."""
     return container_or_rootfs / str(host_path).lstrip("/")
+
+
+def mounted(listing: str, source: Path | str) -> list[str]:
+    """Where a bind mount of `source` is, in a text in the form of /proc/PID/mountinfo."""
+    rows = [line.split() for line in listing.splitlines()]
+    return [row[4] for row in rows if len(row) > 4 and row[3].endswith(str(source))]
 
 
 # --- canaries -----------------------------------------------------------------------------------
