@@ -15,7 +15,7 @@ from typing import Any
 from tests.integration.support.bundles import Bundle, Json
 from tests.integration.support.runtimes import Container, Result, Runtime
 
-ROUNDS = 15
+ROUNDS = int(os.environ.get("ORLOP_TEST_ROUNDS", "1000"))
 """How often a race is tried."""
 
 DOCKER_CAPABILITIES = [
