@@ -453,7 +453,7 @@ class WriteSysctl(Operation):
 
 
 class SetRlimit(Operation):
-    """prlimit(2) on the calling process; RLIM_INFINITY is 2^64 - 1."""
+    """prlimit(2) on the container's process; RLIM_INFINITY is 2^64 - 1."""
 
     kind = 43
     resource: U32

@@ -71,8 +71,6 @@ def _status(directory: Directory, state: State) -> str:
         return CREATING if directory.is_busy() else STOPPED
     if not is_alive(state.process):
         return STOPPED
-    if os.path.exists(directory.file("start.sock")):
-        return CREATED
     if state.cgroup and Container(directory, state, "").cgroup().frozen():
         return PAUSED
-    return RUNNING
+    return CREATED if os.path.exists(directory.file("start.sock")) else RUNNING

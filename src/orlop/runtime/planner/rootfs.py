@@ -67,12 +67,16 @@ class Sources:
         self._by_launcher = situation.privileged
         self._linked = propagation in ("shared", "rshared")
 
-    def clone(self, path: str, reason: str, *, recursive: bool = True) -> Slot:
-        """A detached clone of a host path, cut off from changes inside going out to the host."""
+    def clone(self, path: str, reason: str, *, recursive: bool = True, cut: bool = False) -> Slot:
+        """A detached clone of a host path.
+
+        Mounts made in it do not appear on the host, unless the configuration's propagation says
+        that they shall (and not `cut`).
+        """
         slot = self._b.slot()
         add = self._b.launcher if self._by_launcher else self._b.container
         add(CloneTree(slot, NO_SLOT, path, RECURSIVE if recursive else 0), reason)
-        if not self._linked:
+        if cut or not self._linked:
             op = SetMount(slot, propagation=MS_SLAVE, recursive=int(recursive))
             add(op, "mounts made inside must not appear on the host")
         return slot
@@ -97,7 +101,8 @@ def plan_sources(b: Builder, spec: Spec, situation: Situation) -> Prepared:
 
 
 def _clone_sources(b: Builder, spec: Spec, situation: Situation, prepared: Prepared) -> None:
-    prepared.root = prepared.sources.clone(situation.root, "OCI root.path")
+    # pivot_root(2) refuses a root that is shared; what was asked for is set after it.
+    prepared.root = prepared.sources.clone(situation.root, "OCI root.path", cut=True)
     for index, mount in enumerate(spec.mounts):
         options = parse_options(mount.options)
         if options.bind:
@@ -129,11 +134,22 @@ def plan_rootfs(b: Builder, spec: Spec, situation: Situation, prepared: Prepared
     if not situation.privileged:
         _clone_sources(b, spec, situation, prepared)
     b.root = prepared.root
-    # Over "/", which every process can reach, and not over the directory itself, which a mapped root cannot
-    # always reach.
-    b.container(Attach(b.root, NO_SLOT, "/"), "pivot_root(2) wants a mount point")
+    b.container(Attach(b.root, NO_SLOT, _mount_point(spec, situation)), "pivot_root(2) wants one")
     for index, mount in enumerate(spec.mounts):
         _plan_mount(b, spec, situation, prepared, index, mount)
+
+
+def _mount_point(spec: Spec, situation: Situation) -> str:
+    """Where the new root is mounted until it is pivoted.
+
+    Over "/", which every process can reach; the directory itself may be in one that the root of a user
+    namespace may not search. But hooks have to find the container's mounts where they are told
+    that its root is.
+    """
+    hooks = spec.hooks
+    if hooks.prestart or hooks.create_runtime or hooks.create_container:
+        return situation.root
+    return "/"
 
 
 def _plan_mount(
