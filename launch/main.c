@@ -163,7 +163,7 @@ static int pass_turn(struct launch *l, const struct op *op) {
   }
   l->turn = next == l->side;
   if (l->turn || (next == SIDE_MIDDLE && l->side == SIDE_LAUNCHER && l->middle == 0))
-    return 0; /* the middle process has yet to be started, and begins with its turn */
+    return 0; /* the middle process begins with the turn when it is made */
   return sides_send(l->peer, TURN, 0, NULL, 0) < 0 ? fail(l, "send", NULL) : 0;
 }
 
