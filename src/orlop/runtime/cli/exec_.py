@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from orlop.errors import InvalidArgument, OrlopError
-from orlop.runtime.cli.common import CONSOLE_SOCKET, PID_FILE, PIDFD_SOCKET, PRESERVE_FDS, preserved_fds
+from orlop.runtime.cli.common import (
+    CONSOLE_SOCKET,
+    PID_FILE,
+    PIDFD_SOCKET,
+    PRESERVE_FDS,
+    preserved_fds,
+)
 from orlop.runtime.cli.options import FLAG, LIST, TEXT, Option
 from orlop.runtime.lifecycle.execute import ExecChoices, execute, parse_user, running_container
 from orlop.runtime.lifecycle.run import run_process

@@ -224,5 +224,3 @@ class Opened:
         socket = sockets.listen(path)
         self._close.append(socket.close)
         return socket.fileno()
-
-

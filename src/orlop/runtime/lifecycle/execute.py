@@ -160,5 +160,3 @@ def parse_user(text: str) -> tuple[int, int]:
             raise InvalidArgument(f"cannot use user {text!r}: it is not UID[:GID] in numbers")
         numbers.append(int(word))
     return numbers[0], numbers[1]
-
-

@@ -16,9 +16,20 @@ if TYPE_CHECKING:
 
     from orlop.launch.executor import Launch
 
-_NOT_FORWARDED = (
-    "SIGCHLD SIGKILL SIGSTOP SIGPIPE SIGURG SIGWINCH SIGSEGV SIGBUS SIGFPE SIGILL SIGSYS SIGTRAP"
-).split()
+_NOT_FORWARDED = [
+    "SIGCHLD",
+    "SIGKILL",
+    "SIGSTOP",
+    "SIGPIPE",
+    "SIGURG",
+    "SIGWINCH",
+    "SIGSEGV",
+    "SIGBUS",
+    "SIGFPE",
+    "SIGILL",
+    "SIGSYS",
+    "SIGTRAP",
+]
 _CHUNK = 32768
 
 

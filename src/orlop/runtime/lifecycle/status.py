@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
+from orlop import jsontext
 from orlop.kernel.process import is_alive
 from orlop.records import Record
 from orlop.runtime.config_json import parse_spec
-from orlop import jsontext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

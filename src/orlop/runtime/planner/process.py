@@ -14,6 +14,7 @@ from orlop.kernel import capabilities, lsm, scheduling
 from orlop.launch.plan import (
     IF_PERMITTED,
     KEEP_GROUPS,
+    NO_SLOT,
     OF_CONTAINER,
     SELF,
     AwaitStart,
@@ -25,7 +26,6 @@ from orlop.launch.plan import (
     JoinKeyring,
     LoadSeccomp,
     MakeDirectory,
-    NO_SLOT,
     NoNewPrivileges,
     OwnStdio,
     SendSeccompListener,
@@ -181,7 +181,9 @@ def _labels(b: Builder, process: Process) -> None:
 def _seccomp(b: Builder, spec: Spec, situation: Situation) -> None:
     assert situation.seccomp is not None
     profile = spec.linux.seccomp
-    b.container(LoadSeccomp(situation.seccomp.program, situation.seccomp.flags), "OCI linux.seccomp")
+    b.container(
+        LoadSeccomp(situation.seccomp.program, situation.seccomp.flags), "OCI linux.seccomp"
+    )
     if situation.seccomp.notify and profile is not None:
         state = listener_state(spec, situation)
         op = SendSeccompListener(profile.listener_path or "", state)

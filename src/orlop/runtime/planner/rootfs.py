@@ -23,8 +23,8 @@ from orlop.kernel.mounts import (
 from orlop.launch.plan import (
     CREATE,
     INHERIT_MODE,
-    NOT_IN_PROC,
     NO_SLOT,
+    NOT_IN_PROC,
     ORDINARY_DIRECTORY,
     RECURSIVE,
     Attach,
@@ -58,6 +58,7 @@ _NO_SUPERBLOCK_FLAGS = frozenset(
 )
 _MUST_BE_ORDINARY = frozenset({"proc", "sysfs"})  # CVE-2019-16884, CVE-2019-19921, CVE-2023-27561
 _LABELLED = frozenset({"tmpfs", "mqueue", "devpts", "ramfs", "overlay"})
+
 
 class Sources:
     """The detached clones of host paths, by what they are for; made before the clone if possible."""
@@ -182,14 +183,18 @@ def _plan_mount(
     if not options.bind:
         b.add_filesystem(destination, slot)
     if options.bind and (attributes or options.clear):
-        b.container(SetMount(slot, attributes, options.clear), f"{reason} ({', '.join(mount.options)})")
+        b.container(
+            SetMount(slot, attributes, options.clear), f"{reason} ({', '.join(mount.options)})"
+        )
     elif options.copy_up and attributes & MOUNT_ATTR_RDONLY:
         b.container(SetMount(slot, MOUNT_ATTR_RDONLY), f"{reason} (ro)")
     if options.recursive_set or options.recursive_clear:
         op = SetMount(slot, options.recursive_set, options.recursive_clear, recursive=1)
         b.container(op, f"{reason} ({', '.join(mount.options)})")
     for flag, recursive in options.propagation:
-        b.container(SetMount(slot, propagation=flag, recursive=int(recursive)), f"{reason} (propagation)")
+        b.container(
+            SetMount(slot, propagation=flag, recursive=int(recursive)), f"{reason} (propagation)"
+        )
 
 
 def _new_filesystem(
@@ -222,9 +227,14 @@ def _map_ids(
     uid_map = mount.uid_mappings or spec.linux.uid_mappings or situation.joined_maps[0]
     gid_map = mount.gid_mappings or spec.linux.gid_mappings or situation.joined_maps[1]
     namespace = b.slot()
-    b.launcher(MakeUserNamespace(namespace, idmap.text(uid_map), idmap.text(gid_map)), f"{reason} (idmap)")
+    b.launcher(
+        MakeUserNamespace(namespace, idmap.text(uid_map), idmap.text(gid_map)), f"{reason} (idmap)"
+    )
     recursive = int(options.id_map == MAPPED_RECURSIVE)
-    b.launcher(SetMount(slot, MOUNT_ATTR_IDMAP, user_namespace=namespace, recursive=recursive), f"{reason} (idmap)")
+    b.launcher(
+        SetMount(slot, MOUNT_ATTR_IDMAP, user_namespace=namespace, recursive=recursive),
+        f"{reason} (idmap)",
+    )
 
 
 def _host_path(source: str | None, situation: Situation) -> str:
