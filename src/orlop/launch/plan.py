@@ -151,7 +151,7 @@ class Unshare(Operation):
 
 
 class Join(Operation):
-    """Enter the namespaces of a namespace descriptor or, with several types, of a pidfd (setns(2))."""
+    """Enter the namespace of a descriptor or, with several types, those of a pidfd (setns(2))."""
 
     kind = 9
     namespace: Slot
@@ -321,7 +321,7 @@ class PivotRoot(Operation):
 
 
 class SwitchRoot(Operation):
-    """Move a mount over the root and chroot(2) into it, where the root cannot be pivoted (initramfs)."""
+    """Move a mount over the root and chroot(2) into it: an initramfs cannot be pivoted."""
 
     kind = 26
     root: Slot
@@ -353,8 +353,9 @@ class MakeSymlink(Operation):
 
 
 class MakeNode(Operation):
-    """Make a device node or fifo with exactly this mode and owner; what is there is replaced
-    if it is not such a node already.
+    """Make a device node or fifo with exactly this mode and owner.
+
+    What is there is replaced, if it is not such a node already.
     """
 
     kind = 30
@@ -368,7 +369,7 @@ class MakeNode(Operation):
 
 
 class Mask(Operation):
-    """Hide a path: the mount `null` over a file, the mount `empty` over a directory; absent is fine."""
+    """Hide a path: mount `null` over a file, `empty` over a directory; absent is fine."""
 
     kind = 31
     base: Slot
@@ -554,8 +555,9 @@ class DropBounding(Operation):
 
 
 class SetUser(Operation):
-    """Become this user, group and these supplementary groups (little-endian u32), keeping the
-    permitted capabilities for the next step.
+    """Become this user, group and these supplementary groups (little-endian u32).
+
+    The permitted capabilities are kept for the next step.
     """
 
     kind = 55
@@ -612,8 +614,10 @@ class AwaitStart(Operation):
 
 
 class Execute(Operation):
-    """Execute the program that was found (execve(2)). Descriptors from 3 + `preserve` on are closed;
-    the preserved ones are the inherited slots from `first` on.
+    """Execute the program that was found (execve(2)).
+
+    Descriptors from 3 + `preserve` on are closed; the preserved ones are the inherited slots from
+    `first` on.
     """
 
     kind = 60

@@ -1,7 +1,7 @@
 """The container's file system view: root, mounts, what is hidden, and entering it.
 
-Sources of bind mounts are cloned by the launcher before the clone, with the caller's rights and in the
-caller's view of the host; the container's process attaches the detached clones by descriptor.
+Sources of bind mounts are cloned by the launcher before the clone, with the caller's rights and in
+the caller's view of the host; the container's process attaches the detached clones by descriptor.
 Without rights on the host (rootless) the container's process has to clone them itself.
 """
 
@@ -61,7 +61,7 @@ _LABELLED = frozenset({"tmpfs", "mqueue", "devpts", "ramfs", "overlay"})
 
 
 class Sources:
-    """The detached clones of host paths, by what they are for; made before the clone if possible."""
+    """Makes detached clones of host paths; by the launcher before the clone, if it may."""
 
     def __init__(self, b: Builder, situation: Situation, propagation: str) -> None:
         self._b = b
@@ -143,9 +143,9 @@ def plan_rootfs(b: Builder, spec: Spec, situation: Situation, prepared: Prepared
 def _mount_point(spec: Spec, situation: Situation) -> str:
     """Where the new root is mounted until it is pivoted.
 
-    Over "/", which every process can reach; the directory itself may be in one that the root of a user
-    namespace may not search. But hooks have to find the container's mounts where they are told
-    that its root is.
+    Over "/", which every process can reach; the directory itself may be in one that the root of a
+    user namespace may not search. But hooks have to find the container's mounts where they are
+    told that its root is.
     """
     hooks = spec.hooks
     if hooks.prestart or hooks.create_runtime or hooks.create_container:
