@@ -453,7 +453,7 @@ def test_signals_reach_sub_cgroups(box: Box) -> None:
     cgroup = box.make()
     for directory in cgroup.paths().values():
         Path(directory, "sub").mkdir()
-        if Path(directory, "cpuset.cpus").exists():
+        if Path(directory, "cpuset.effective_cpus").exists():  # v1
             for name in ("cpuset.cpus", "cpuset.mems"):
                 control.write(f"{directory}/sub/{name}", control.read(f"{directory}/{name}"))
     shells = [box.spawn(SLEEPER, "sub")]

@@ -6,8 +6,6 @@ hierarchy or in the unified one.
 
 from __future__ import annotations
 
-import posixpath
-
 from orlop.errors import Unsupported
 from orlop.kernel.cgroup import convert, v1, v2
 from orlop.kernel.cgroup.writes import Everything, name, unsupported
@@ -134,9 +132,8 @@ def _possible(writes: Iterable[Write], place: Place, files: Files) -> Iterator[S
             if write.lifts:
                 continue
             raise unsupported(write.field, write.needs)
-        yield Setting(
-            posixpath.join(place.directory, write.file), write.value, f"OCI {name(write.field)}"
-        )
+        path = f"{place.directory}/{write.file}"
+        yield Setting(path, write.value, f"OCI {name(write.field)}")
 
 
 def _unified(
