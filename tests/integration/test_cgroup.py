@@ -33,6 +33,8 @@ from orlop.kernel.cgroup.resources import (
 )
 from orlop.kernel.cgroup.settings import Place, Setting
 
+pytestmark = [pytest.mark.requires_root, pytest.mark.vm]
+
 MB = 1 << 20
 SIGTERM, SIGKILL = 15, 9
 WAIT_S = 20.0
@@ -135,7 +137,7 @@ class Box:
         return self.cgroup
 
     def spawn(self, script: str, below: str = "") -> subprocess.Popen[str]:
-        shell = spawn(self.cgroup.entry(below), script)
+        shell = spawn(self.cgroup.entry({"": below}), script)
         self.shells.append(shell)
         return shell
 
@@ -257,6 +259,27 @@ def test_huge_pages(box: Box) -> None:
     assert box.read("hugetlb.2MB.limit_in_bytes", "hugetlb.2MB.max") == str(4 * MB)
     with pytest.raises(Unsupported, match="4MB"):
         box.cgroup.update(Resources(hugepage_limits=(HugepageLimit("4MB", 4 * MB),)))
+
+
+DIVISIBLE = [h.controllers[-1] for h in detect().hierarchies if h.v2 and h.controllers]
+
+
+@on(*DIVISIBLE or ["none"])
+def test_a_further_process_enters_a_divided_cgroup_beside_the_first(box: Box) -> None:
+    unified, controller = box.layout.unified, DIVISIBLE[0]
+    assert unified is not None
+    control.write(f"{unified.mount}/cgroup.subtree_control", f"+{controller}")
+    cgroup = box.make()
+    directory = Path(cgroup.paths()[unified.mount])
+    control.write(f"{directory.parent}/cgroup.subtree_control", f"+{controller}")
+    shell = box.spawn(SLEEPER)
+    (directory / "init").mkdir()
+    control.write(f"{directory}/init/cgroup.procs", str(shell.pid))
+    control.write(f"{directory}/cgroup.subtree_control", f"+{controller}")
+    entry = cgroup.entry(first_process=shell.pid)
+    assert entry.directory == f"{directory}/init"
+    box.shells.append(spawn(entry, SLEEPER))
+    assert len(cgroup.processes()) == 2
 
 
 @on()

@@ -22,7 +22,7 @@ from orlop.errors import (
 )
 from orlop.kernel.cgroup import control
 from orlop.kernel.cgroup.detect import detect
-from orlop.kernel.cgroup.settings import Place, place_of, unified_of
+from orlop.kernel.cgroup.settings import Place, place_in, place_of, unified_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,21 +43,7 @@ _KILL_FREEZE_TIMEOUT_S = 1.0
 _SIGKILL = 9
 _NOT_RESTORABLE = ("subtree_control", "io.max", "_device", "ifpriomap", ".allow", ".deny")
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.001, 0.05
-
-
 _NOT_BELOW: Mapping[str, str] = {}
-
-
-def _pick(place: Place, paths: Mapping[str, str]) -> str:
-    names = (*place.controllers, "")
-    return next((paths[name] for name in names if name in paths), "")
-
-
-def _inner_path(path: str) -> str:
-    clean = posixpath.normpath(path)
-    if clean.startswith(("/", "../")) or clean == "..":
-        raise InvalidArgument(f"{path!r} is not a path below the container's cgroup")
-    return "" if clean == "." else clean
 
 
 class Cgroup:
@@ -84,8 +70,7 @@ class Cgroup:
             inside = posixpath.normpath(directory) == directory
             if not inside or not directory.startswith(hierarchy.mount.rstrip("/") + "/"):
                 raise InvalidArgument(f"{directory} is not a cgroup below {hierarchy.mount}")
-            place = Place(directory, hierarchy.mount, hierarchy.controllers, hierarchy.v2)
-            where.append(place)
+            where.append(place_in(hierarchy, directory))
         return cls(tuple(where))
 
     def paths(self) -> dict[str, str]:
@@ -96,12 +81,15 @@ class Cgroup:
         """Whether any of the cgroups does."""
         return any(os.path.isdir(place.directory) for place in self._where)
 
-    def entry(self, below: Mapping[str, str] = _NOT_BELOW) -> Entry:
+    def entry(self, below: Mapping[str, str] = _NOT_BELOW, first_process: int = 0) -> Entry:
         """The ways in, for a further process.
 
         Args:
             below: paths of existing sub-cgroups by controller (those of the hierarchies that have
                 it); the one of "" is for all other hierarchies.
+            first_process: if the container has divided its v2 cgroup into sub-cgroups with
+                controllers, as an init system in it does, so that no process may be in the cgroup
+                itself any more: the process to whose sub-cgroup the further one shall go.
 
         Raises:
             InvalidArgument: a path leads out of the cgroup.
@@ -109,20 +97,17 @@ class Cgroup:
         from orlop.kernel.cgroup.creation import entry_of
 
         clean = {controller: _inner_path(path) for controller, path in below.items()}
-        where = tuple(
-            place.replace(
-                directory=posixpath.join(place.directory, _pick(place, clean)).rstrip("/")
-            )
-            for place in self._where
-        )
-        return entry_of(where)
+        where = tuple(_below(place, clean) for place in self._where)
+        return entry_of(tuple(_beside(place, first_process) for place in where))
 
     # --- processes --------------------------------------------------------------------------
 
     def processes(self) -> tuple[int, ...]:
         """The ids of all processes in the cgroup and its sub-cgroups, sorted."""
-        place = place_of(self._where, "freezer", "devices") or unified_of(self._where)
-        return _processes_below(place.directory) if place is not None else ()
+        if not self._where:
+            return ()
+        place = place_of(self._where, "freezer") or unified_of(self._where) or self._where[0]
+        return _processes_below(place.directory)
 
     def freeze(self, timeout_s: float = FREEZE_TIMEOUT_S) -> None:
         """No process of the cgroup runs.
@@ -134,12 +119,9 @@ class Cgroup:
         self._freezer().freeze(timeout_s)
 
     def thaw(self) -> None:
-        """The processes go on.
-
-        Raises:
-            Unsupported: there is no freezer.
-        """
-        self._freezer().thaw()
+        """The processes go on. Without a freezer they have never stopped."""
+        if self._has_freezer():
+            self._freezer().thaw()
 
     def frozen(self) -> bool:
         """Whether `freeze` was asked for last."""
@@ -155,8 +137,7 @@ class Cgroup:
             there = control.write_if_there(f"{unified.directory}/cgroup.kill", "1")
             outside = set(self.processes()) - set(_processes_below(unified.directory))
             _signal(outside, signal)  # on a hybrid host a process can be in one and not the other
-            if self._has_freezer():
-                self.thaw()
+            self.thaw()
             if there:
                 return
         if not self._has_freezer():
@@ -260,6 +241,30 @@ class Cgroup:
         if place is None:
             raise Unsupported("watching for OOM kills", needs="the cgroup controller memory")
         return OomWatchV2(place.directory) if place.v2 else OomWatchV1(place.directory)
+
+
+# --- sub-cgroups ----------------------------------------------------------------------------
+
+
+def _below(place: Place, paths: Mapping[str, str]) -> Place:
+    names = (*place.controllers, place.name, "")
+    path = next((paths[name] for name in names if name in paths), "")
+    return place.replace(directory=f"{place.directory}/{path}") if path else place
+
+
+def _beside(place: Place, process: int) -> Place:
+    divided = place.v2 and control.read_or(f"{place.directory}/cgroup.subtree_control", "").strip()
+    for directory in _tree(place.directory) if process and divided else ():
+        if process in _processes_of(directory, top=False):
+            return place.replace(directory=directory)
+    return place
+
+
+def _inner_path(path: str) -> str:
+    clean = posixpath.normpath(path)
+    if clean.startswith(("/", "../")) or clean == "..":
+        raise InvalidArgument(f"{path!r} is not a path below the container's cgroup")
+    return "" if clean == "." else clean
 
 
 # --- processes ------------------------------------------------------------------------------
@@ -375,7 +380,7 @@ def _restorable(path: str) -> str | None:
     if path.endswith(_NOT_RESTORABLE):
         return None
     text = control.read_or(path, "").strip()
-    return text if text and "\n" not in text else None
+    return None if "\n" in text else text or "\n"
 
 
 def _write_back(path: str, value: str) -> None:
