@@ -11,6 +11,7 @@ import os
 import posixpath
 
 from orlop.kernel.cgroup import control
+from orlop.kernel.cgroup.tree import processes_below
 from orlop.records import Record
 
 TYPE_CHECKING = False
@@ -70,7 +71,7 @@ class HostFacts:
         """Why a cgroup cannot be a new container's; "" if it is empty or does not exist."""
         if not os.path.isdir(place.directory):
             return ""
-        if control.read_or(f"{place.directory}/cgroup.procs", "").strip():
+        if processes_below(place.directory):
             return "it has processes in it"
         frozen = control.read_or(f"{place.directory}/cgroup.freeze", "0").strip() == "1"
         state = control.read_or(f"{place.directory}/freezer.state", "THAWED").strip()
