@@ -134,10 +134,8 @@ class Cgroup:
         unified = unified_of(self._where)
         if signal == _SIGKILL and unified is not None:
             there = control.write_if_there(f"{unified.directory}/cgroup.kill", "1")
-            outside = set(self.processes()) - set(processes_below(unified.directory))
-            signal_all(
-                outside, signal
-            )  # on a hybrid host a process can be in one and not the other
+            # On a hybrid host somebody may have moved a process in one hierarchy and not the other.
+            signal_all(set(self.processes()) - set(processes_below(unified.directory)), signal)
             self.thaw()
             if there:
                 return
