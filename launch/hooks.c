@@ -167,8 +167,8 @@ static int judge(struct launch *l, const struct program *p, int status) {
     l->report->output[0] = 0;
     return 0;
   }
-  l->report->detail = WIFSIGNALED(status) ? 128 + (uint32_t)WTERMSIG(status)
-                                          : (uint32_t)WEXITSTATUS(status);
+  l->report->detail =
+      WIFSIGNALED(status) ? 128 + (uint32_t)WTERMSIG(status) : (uint32_t)WEXITSTATUS(status);
   errno = 0;
   return fail(l, "run", p->path);
 }
