@@ -233,7 +233,9 @@ def launch(
         InvalidArgument: the plan cannot be encoded.
     """
     if len(inherit) != plan.inherited:
-        raise InternalError(f"plan inherits {plan.inherited} descriptors, {len(inherit)} were given")
+        raise InternalError(
+            f"plan inherits {plan.inherited} descriptors, {len(inherit)} were given"
+        )
     if sys.byteorder != "little":
         raise Unsupported("a big-endian machine", needs="x86-64 or arm64")
     program = sealed_launcher()
@@ -244,7 +246,9 @@ def launch(
         parked.append(copy)
         return copy
 
-    ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
+    ours, theirs = _socket.socketpair(
+        _socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC
+    )
     report = -1
     try:
         report = _memfd("orlop-report")

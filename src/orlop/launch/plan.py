@@ -354,7 +354,8 @@ class MakeSymlink(Operation):
 
 class MakeNode(Operation):
     """Make a device node or fifo with exactly this mode and owner; what is there is replaced
-    if it is not such a node already."""
+    if it is not such a node already.
+    """
 
     kind = 30
     base: Slot
@@ -453,7 +454,7 @@ class WriteSysctl(Operation):
 
 
 class SetRlimit(Operation):
-    """prlimit(2) on the calling process; RLIM_INFINITY is 2^64 - 1."""
+    """prlimit(2) on the container's process; RLIM_INFINITY is 2^64 - 1."""
 
     kind = 43
     resource: U32
@@ -554,7 +555,8 @@ class DropBounding(Operation):
 
 class SetUser(Operation):
     """Become this user, group and these supplementary groups (little-endian u32), keeping the
-    permitted capabilities for the next step."""
+    permitted capabilities for the next step.
+    """
 
     kind = 55
     uid: U32
@@ -611,7 +613,8 @@ class AwaitStart(Operation):
 
 class Execute(Operation):
     """Execute the program that was found (execve(2)). Descriptors from 3 + `preserve` on are closed;
-    the preserved ones are the inherited slots from `first` on."""
+    the preserved ones are the inherited slots from `first` on.
+    """
 
     kind = 60
     argv: tuple[str, ...]

@@ -98,5 +98,7 @@ def _leave_out(upper: str, path: str) -> None:
         made = os.path.join(made, part)
         if not os.path.isdir(made):
             os.mkdir(made)
-            os.chmod(made, os.stat(os.path.join("/etc", os.path.relpath(made, upper))).st_mode & 0o7777)
+            os.chmod(
+                made, os.stat(os.path.join("/etc", os.path.relpath(made, upper))).st_mode & 0o7777
+            )
     os.mknod(os.path.join(upper, path), stat.S_IFCHR, _WHITEOUT)

@@ -49,7 +49,7 @@ class State(Record):
     rootfs: str
     created: str
     process: Identity | None = None
-    cgroup: Mapping[str, str] = {}  # noqa: RUF012 - never changed
+    cgroup: Mapping[str, str] = {}
     new_keyring: bool = True
     destroyed: bool = False
 

@@ -1,10 +1,10 @@
 """Plans by hand: a container whose every step is the test's, run by the real launcher.
 
-    c = Container(rootfs)
-    c.enter_mounts()                       # a mount namespace, with rootfs as the future root
-    c.do(Attach(c.tmpfs(), c.root, "/tmp", CREATE))
-    c.enter_root()
-    assert c.run("stat -f -c %T /tmp").stdout == "tmpfs\\n"
+c = Container(rootfs)
+c.enter_mounts()                       # a mount namespace, with rootfs as the future root
+c.do(Attach(c.tmpfs(), c.root, "/tmp", CREATE))
+c.enter_root()
+assert c.run("stat -f -c %T /tmp").stdout == "tmpfs\\n"
 """
 
 from __future__ import annotations
@@ -90,7 +90,9 @@ def parse_mountinfo(text: str) -> list[MountLine]:
         propagation = " ".join(row[6:])
         options = frozenset(row[5].split(","))
         found.append(
-            MountLine(row[4], row[3], options, propagation, fstype, frozenset(superblock.split(",")))
+            MountLine(
+                row[4], row[3], options, propagation, fstype, frozenset(superblock.split(","))
+            )
         )
     return found
 

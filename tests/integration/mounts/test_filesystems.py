@@ -281,7 +281,9 @@ def test_copy_up_into_a_tmpfs(container: Container, content: Path) -> None:
     container.do(CopyUp(container.root, "/content", tmpfs))
     container.attach(tmpfs, "/content")
     container.enter_root()
-    script = "stat -f -c %T /content; cat /content/sub/deeper/file; echo; stat -c '%a %u' /content/sub"
+    script = (
+        "stat -f -c %T /content; cat /content/sub/deeper/file; echo; stat -c '%a %u' /content/sub"
+    )
     outcome = container.run(f"{script}; rm /content/big; touch /content/new")
     assert outcome.lines() == ["tmpfs", "deep", "1731 1000"]
     assert (content / "big").exists()

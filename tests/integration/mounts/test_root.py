@@ -138,7 +138,9 @@ def test_control_of_the_above(container: Container) -> None:
     container.proc()
     container.attach(container.filesystem("sysfs"), "/sys")
     container.enter_root()
-    script = "unshare -Urmpfn mount -t proc x /tmp; unshare -Urmpfn mount -t sysfs x /tmp; echo both"
+    script = (
+        "unshare -Urmpfn mount -t proc x /tmp; unshare -Urmpfn mount -t sysfs x /tmp; echo both"
+    )
     assert container.run(script).stdout == "both\n"
 
 

@@ -16,10 +16,20 @@ if TYPE_CHECKING:
 
     from orlop.launch.executor import Launch
 
-_NOT_FORWARDED = (
-    "SIGCHLD SIGKILL SIGSTOP SIGPIPE SIGURG SIGWINCH SIGTTIN SIGTTOU SIGTSTP SIGCONT "
-    "SIGSEGV SIGBUS SIGFPE SIGILL SIGSYS SIGTRAP"
-).split()
+_NOT_FORWARDED = [
+    "SIGCHLD",
+    "SIGKILL",
+    "SIGSTOP",
+    "SIGPIPE",
+    "SIGURG",
+    "SIGWINCH",
+    "SIGSEGV",
+    "SIGBUS",
+    "SIGFPE",
+    "SIGILL",
+    "SIGSYS",
+    "SIGTRAP",
+]
 _CHUNK = 32768
 
 
@@ -140,10 +150,11 @@ class Console:
 
 
 def _set_raw(fd: int) -> None:
-    """As cfmakeraw(3), but output processing stays with the container's terminal only."""
+    """As cfmakeraw(3); what was typed already is kept for the container."""
+    import termios
     import tty
 
-    tty.setraw(fd)
+    tty.setraw(fd, termios.TCSADRAIN)
 
 
 def _read(fd: int) -> bytes:

@@ -121,7 +121,7 @@ def _needs_id_map_helpers(spec: Spec, features: Features) -> bool:
     return any(m.size != 1 or m.host_id not in own for m in maps)
 
 
-def validation_facts(spec: Spec, choices: Choices) -> Facts:
+def validation_facts(spec: Spec, *, no_pivot: bool = False) -> Facts:
     """What `orlop.runtime.validate` has to know for this call."""
     features = read_features()
     own, maps = _joined(spec)
@@ -137,7 +137,7 @@ def validation_facts(spec: Spec, choices: Choices) -> Facts:
         apparmor=features.apparmor,
         selinux=features.selinux,
         resctrl=False,  # nothing applies linux.intelRdt yet, so it has to be refused
-        no_pivot=choices.no_pivot,
+        no_pivot=no_pivot,
     )
 
 

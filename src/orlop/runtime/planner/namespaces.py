@@ -147,4 +147,3 @@ def _id_maps(b: Builder, linux: Linux, situation: Situation) -> None:
             # user_namespaces(7): without rights over the parent namespace, before gid_map.
             b.launcher(WriteProc(OF_CONTAINER, "setgroups", b"deny"), "needed for gid_map")
         b.launcher(WriteProc(OF_CONTAINER, file, idmap.text(maps).encode()), reason)
-
