@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import struct
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from orlop.launch.plan import (
     LAUNCHER,
     OF_CONTAINER,
     ChangeDirectory,
+    ChangeRoot,
     Clone,
     DropBounding,
     Execute,
@@ -35,9 +37,11 @@ from orlop.launch.plan import (
     SetUmask,
     SetUser,
     Side,
+    Slot,
     WriteProc,
     WriteSysctl,
 )
+from tests import isolation
 from tests.integration.launcher.driver import (
     ENV,
     NEWIPC,
@@ -183,6 +187,28 @@ def test_working_directory(tmp_path: Path) -> None:
 def test_a_working_directory_that_is_not_there(flags: int) -> None:
     error = failure((LAUNCHER, Clone(0)), (CONTAINER, ChangeDirectory("/no/dir", flags)), *sh(""))
     assert (error.op, error.errno, error.path) == ("change_directory", errno.ENOENT, "/no/dir")
+
+
+def test_a_working_directory_outside_of_the_root(tmp_path: Path) -> None:
+    """CVE-2024-21626: by a descriptor of the host's that is open meanwhile."""
+    root = tmp_path / "root"
+    (root / "proc").mkdir(parents=True)
+    isolation.mount("proc", str(root / "proc"), "proc")
+    outside = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+    inside = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    where = "/proc/self/fd/6"  # of the first inherited slot
+    try:
+        error = failure(
+            (LAUNCHER, Clone(0)),
+            *in_container(ChangeRoot(Slot(1)), ChangeDirectory(where)),
+            *sh(""),
+            inherit=(outside, inside),
+        )
+    finally:
+        isolation.unmount(str(root / "proc"))
+        os.close(outside)
+        os.close(inside)
+    assert (error.op, error.errno, error.path) == ("change_directory", errno.EXDEV, where)
 
 
 def find(name: str, search: str, *more: Operation) -> list[tuple[Side, Operation]]:

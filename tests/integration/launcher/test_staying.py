@@ -20,13 +20,19 @@ from orlop.launch.plan import (
     FORWARD_SIGNALS,
     KILL_ON_HANGUP,
     LAUNCHER,
+    NO_SLOT,
     STAY,
     SUBREAPER,
     Clone,
     NewSession,
+    OpenConsole,
+    Side,
+    Slot,
+    UseTerminal,
 )
 from tests.integration.launcher.driver import (
     NEWPID,
+    Steps,
     hook,
     sh,
     started,
@@ -128,3 +134,34 @@ def test_a_subreaper_reaps_what_is_left_to_it(tmp_path: Path) -> None:
         assert not running.has_ended()
         running.send_signal(signal.SIGKILL)
         assert running.wait_exit() == 137
+
+
+@pytest.mark.parametrize("side", [LAUNCHER, CONTAINER])
+def test_the_terminal_that_the_launcher_keeps_is_resized(tmp_path: Path, side: Side) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    script = (
+        f"trap 'stty size > {fifo}; exit 0' WINCH; stty size > {fifo}; while :; do sleep 0.01; done"
+    )
+    steps: Steps = [
+        *(
+            [(LAUNCHER, OpenConsole(Slot(0), NO_SLOT, NO_SLOT, 11, 22, 0))]
+            if side == LAUNCHER
+            else []
+        ),
+        (LAUNCHER, Clone(0)),
+        (CONTAINER, NewSession()),
+        *(
+            [(CONTAINER, OpenConsole(Slot(0), NO_SLOT, NO_SLOT, 11, 22, 0))]
+            if side == CONTAINER
+            else []
+        ),
+        (CONTAINER, UseTerminal(Slot(0))),
+        *sh(script),
+    ]
+    with started(*steps, slots=1) as running:
+        running.wait_running()
+        assert fifo.read_text() == "11 22\n"
+        running.resize(33, 44)
+        assert fifo.read_text() == "33 44\n"
+        assert running.wait_exit() == 0
