@@ -181,8 +181,8 @@ int op_use_stdio(struct launch *l, const struct arg *arg) {
 
 /* --- 36 own_stdio: uid --- */
 
-/* Whether this is a descriptor of a pipe, socket or pty: files that exist for their users' sake. The
- * majors of the other end of a pty are 136 to 143 (devices.txt). */
+/* Whether this is a descriptor of a pipe, socket or pty: files that exist for their users' sake.
+ * The majors of the other end of a pty are 136 to 143 (devices.txt). */
 static bool is_conduit(const struct stat *st) {
   if (S_ISFIFO(st->st_mode) || S_ISSOCK(st->st_mode))
     return true;
