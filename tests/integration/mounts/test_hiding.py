@@ -11,19 +11,12 @@ import pytest
 
 from orlop.kernel.mounts import MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY
 from orlop.launch.plan import (
-    CREATE,
-    LAUNCHER,
-    Attach,
-    MakeDirectory,
     MakeNode,
     Mask,
-    Open,
     Protect,
     Slot,
 )
 from tests.integration.mounts.plans import Container, in_user_namespace
-
-SECRET = "test -s {0} && echo seen || echo hidden"
 
 
 def covers(container: Container) -> tuple[Slot, Slot]:
@@ -76,9 +69,7 @@ def test_mask_of_what_was_opened(container: Container) -> None:
     (container.rootfs / "empty").mkdir()
     (container.rootfs / "etc/secret").write_text("secret")
     container.do(MakeNode(container.root, "/dev/null", stat.S_IFCHR | 0o666, 1, 3, 0, 0))
-    null, empty = (
-        container.tree(path, 0, container.root) for path in ("/dev/null", "/empty")
-    )
+    null, empty = (container.tree(path, 0, container.root) for path in ("/dev/null", "/empty"))
     container.do(Mask(container.root, "/etc/secret", null, empty))
     container.do(Mask(container.root, "/bin", null, empty))
     container.enter_root()
