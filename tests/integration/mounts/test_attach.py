@@ -226,7 +226,10 @@ def test_propagation(
 
 
 @pytest.mark.requires_userns
-def test_idmapped_mount(rootfs: Path, tree: Path) -> None:
+def test_idmapped_mount(rootfs: Path, workspace: Path) -> None:
+    tree = workspace / "mapped"  # not on a tmpfs: those can be mapped since Linux 6.3
+    tree.mkdir()
+    (tree / "file").touch()
     os.chown(tree / "file", 1000, 1000)
     container = Container(rootfs)
     namespace = container.slot()

@@ -61,6 +61,7 @@ def test_unmounting_stays_inside_even_if_the_plan_forgot(rootfs: Path, workspace
         container.do(Open(host, "/", os.O_PATH | os.O_DIRECTORY))
         container.do(SetMount(host, propagation=MS_SLAVE))  # not what is below it
         container.attach_root()
+        container.do(SetMount(container.root, propagation=MS_SLAVE))
         container.enter_root()
         before = host_mounts()
         assert container.run("ls -d /bin/busybox").status == 0
