@@ -37,12 +37,13 @@ lint: setup
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/codespell
-	$(MAKE) -C launch lint PATH="$(CURDIR)/.venv/bin:$$PATH"
+	.venv/bin/clang-format --dry-run -Werror $(wildcard launch/*.[ch] launch/*/*.[ch])
+	PATH="$(CURDIR)/.venv/bin:$$PATH" $(MAKE) -C launch tidy
 
 fmt: setup
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
-	$(MAKE) -C launch fmt PATH="$(CURDIR)/.venv/bin:$$PATH"
+	.venv/bin/clang-format -i $(wildcard launch/*.[ch] launch/*/*.[ch])
 
 fuzz: setup
 	$(MAKE) -C launch fuzz

@@ -11,6 +11,8 @@
 #include "launch.h"
 #include "text.h"
 
+#define MAY_BE_REFUSED 1
+
 #define CGROUP_NEW 1
 
 int op_make_cgroup(struct launch *l, const struct arg *arg) {
@@ -34,7 +36,8 @@ static int write_file(const char *path, const char *value, size_t length) {
 }
 
 int op_write_cgroup(struct launch *l, const struct arg *arg) {
-  if (write_file(arg[0].bytes, arg[1].bytes, arg[1].length) == 0)
+  if (write_file(arg[0].bytes, arg[1].bytes, arg[1].length) == 0 ||
+      (arg[2].number & MAY_BE_REFUSED) != 0)
     return 0;
   return fail(l, "write", arg[0].bytes);
 }

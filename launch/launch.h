@@ -34,8 +34,9 @@ struct launch {
   int terminal;           /* master of the container's terminal, if the launcher keeps it; else -1 */
   int start;              /* the start connection, container's side only; else -1 */
   bool created;           /* await_start was reached */
+  bool in_directory;      /* change_directory has succeeded */
   bool filtered;          /* a seccomp filter was loaded, which may refuse anything */
-  bool in_directory;      /* a change_directory has succeeded */
+  const char *home;       /* "HOME=..." that find_home found, or NULL */
   const char *program;    /* what find_program found */
 };
 

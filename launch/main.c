@@ -162,8 +162,8 @@ static int pass_turn(struct launch *l, const struct op *op) {
     return 0;
   }
   l->turn = next == l->side;
-  if (l->turn)
-    return 0;
+  if (l->turn || (next == SIDE_MIDDLE && l->side == SIDE_LAUNCHER && l->middle == 0))
+    return 0; /* the middle process begins with the turn when it is made */
   return sides_send(l->peer, TURN, 0, NULL, 0) < 0 ? fail(l, "send", NULL) : 0;
 }
 

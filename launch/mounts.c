@@ -8,8 +8,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdbool.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -19,6 +21,7 @@
 enum { RECURSIVE = 1, NO_FOLLOW = 2 };                         /* clone_tree */
 enum { CREATE = 1, ORDINARY_DIRECTORY = 2, INHERIT_MODE = 4 }; /* attach */
 
+#define NOT_IN_PROC 8
 #define CLONE (OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
 
 /* --- 20 clone_tree: out, base, path, flags --- */
@@ -135,6 +138,12 @@ static int inherit_mode(struct launch *l, int mount, int base, const char *path)
   return 0;
 }
 
+/* A link of the image's may lead a mount to where it would stand for what the kernel says. */
+static bool is_in_procfs(int target) {
+  struct statfs fs;
+  return fstatfs(target, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+}
+
 int op_attach(struct launch *l, const struct arg *arg) {
   const char *path = arg[2].bytes;
   uint64_t flags = arg[3].number;
@@ -149,6 +158,11 @@ int op_attach(struct launch *l, const struct arg *arg) {
   int target = open_target(mount, base, path, flags, &step);
   if (target < 0)
     return fail(l, step, path);
+  if (flags & NOT_IN_PROC && is_in_procfs(target)) {
+    close(target);
+    errno = EPERM;
+    return fail(l, "target inside a procfs", path);
+  }
   if (sys_move_mount(mount, target) < 0) {
     /* EINVAL has ten meanings here; the most frequent one has an errno of its own. */
     int error = errno;

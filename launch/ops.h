@@ -11,7 +11,7 @@ struct arg;
   /* control groups: cgroups.c */                 \
   OP(1, make_cgroup, "su")                        \
   OP(2, inherit_cpuset, "s")                      \
-  OP(3, write_cgroup, "ss")                       \
+  OP(3, write_cgroup, "ssu")                      \
   OP(4, attach_device_filter, "fb")               \
   OP(5, open, "fsu")                              \
   OP(6, enter_cgroup, "f")                        \
@@ -68,7 +68,8 @@ struct arg;
   OP(58, find_program, "ss")                      \
   OP(59, await_start, "f")                        \
   OP(60, execute, "lluu")                         \
-  OP(61, next_part, "")
+  OP(61, next_part, "")                           \
+  OP(62, find_home, "u")
 /* clang-format on */
 
 /* The kinds as constants: OP_make_cgroup and so on. */

@@ -127,6 +127,7 @@ int process_start_middle(struct launch *l) {
     return 0;
   }
   l->side = SIDE_MIDDLE;
+  l->turn = true;
   close(ends[0]);
   close_end(&l->control);
   close_end(&l->link[0]);

@@ -224,12 +224,14 @@ int shim_follow(struct launch *l) {
     signals = open_signals(l);
   }
   while (stage != ENDED) {
-    /* poll(2) passes over negative descriptors. */
+    /* poll(2) passes over negative descriptors. Signals wait until there is a program to get them:
+     * before, they would end the start. */
+    bool ready = stage == STARTED || l->created;
     struct pollfd p[] = {
         {.fd = l->peer, .events = POLLIN},
         {.fd = stage == STARTED ? l->pidfd : -1, .events = POLLIN},
         {.fd = l->control, .events = POLLIN},
-        {.fd = signals, .events = POLLIN},
+        {.fd = ready ? signals : -1, .events = POLLIN},
     };
     if (poll(p, 4, -1) < 0)
       continue;

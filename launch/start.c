@@ -149,6 +149,15 @@ static void announce(struct launch *l) {
   r->phase = RUNNING;
 }
 
+/* The empty "HOME=" of an environment becomes what find_home has found. */
+static char *const *complete(struct launch *l, const char *const *env) {
+  char **entry = (char **)(uintptr_t)env; /* in the memory that the plan was decoded to */
+  for (; *entry != NULL && l->home != NULL; entry++)
+    if (strcmp(*entry, "HOME=") == 0)
+      *entry = (char *)(uintptr_t)l->home;
+  return (char *const *)(uintptr_t)env;
+}
+
 int op_execute(struct launch *l, const struct arg *arg) {
   if (l->program == NULL || arg[0].length == 0) {
     errno = EINVAL;
@@ -158,6 +167,6 @@ int op_execute(struct launch *l, const struct arg *arg) {
     return -1;
   sides_outlive_launcher(l);
   announce(l);
-  execve(l->program, (char *const *)(uintptr_t)arg[0].list, (char *const *)(uintptr_t)arg[1].list);
+  execve(l->program, (char *const *)(uintptr_t)arg[0].list, complete(l, arg[1].list));
   return fail(l, "execve", l->program);
 }

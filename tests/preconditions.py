@@ -29,7 +29,7 @@ class Precondition:
     Attributes:
         what: the sentence for people, "needs " goes before it.
         missing: returns why it is missing, "" if it is there.
-        vm_only: true for what this project's tests find in the virtual machine (tests/vm/vm-run)
+        vm_only: true for what this project's tests find in the virtual machine (tests/vm)
             and not on the machine that they are developed on; tests that need it run there.
     """
 
@@ -126,7 +126,7 @@ def _compiler() -> str:
 def _virtual_machine() -> str:
     if not any(Path("/boot").glob("vmlinuz-*")):
         return "no kernel in /boot"
-    return _programs("qemu-system-x86_64", "busybox")()
+    return _programs("qemu-system-x86_64", "linux.uml", "busybox")()
 
 
 PRECONDITIONS = {
@@ -148,7 +148,7 @@ PRECONDITIONS = {
     "bwrap": Precondition("bubblewrap", _programs("bwrap")),
     "podman": Precondition("podman with conmon", _programs("podman", "conmon")),
     "docker": Precondition("dockerd with its daemons and client", _docker),
-    "vm": Precondition("what tests/vm/vm-run needs", _virtual_machine),
+    "vm": Precondition("what tests/vm needs", _virtual_machine),
 }
 
 # Names that stand for several. `host`: everything that does not have to be looked for in the

@@ -41,6 +41,18 @@ class OrlopError(Exception):
     def __str__(self) -> str:
         return f"{self.message} ({self.hint})" if self.hint else self.message
 
+    def __reduce__(self) -> Any:
+        return (_revive, (type(self), self.args, vars(self)))
+
+
+def _revive(cls: type[OrlopError], args: tuple[Any, ...], state: dict[str, Any]) -> OrlopError:
+    """A copied or unpickled error: as it was, whatever its `__init__` takes."""
+    error = cls.__new__(cls)
+    error.args = args
+    for name, value in state.items():
+        setattr(error, name, value)
+    return error
+
 
 class InvalidArgument(OrlopError):
     """The request itself is wrong; nothing was done."""
@@ -179,7 +191,8 @@ class SyscallError(OrlopError, OSError):
         self.path = path
 
     def __reduce__(self) -> Any:
-        return (type(self), (self.syscall, self.errno, self.path))
+        # errno is no item of vars(): OSError has a place of its own for it.
+        return (_revive, (type(self), self.args, {**vars(self), "errno": self.errno}))
 
 
 class InternalError(OrlopError):

@@ -167,15 +167,3 @@ def _pretty(value: object, newline: str) -> str:
         items = (_pretty(item, inner) for item in value)
         return f"[{inner}{f',{inner}'.join(items)}{newline}]"
     return dumps(value)
-
-
-def pretty(value: object, indent: str = "") -> str:
-    """The same for people: a member or element a line, indented by two spaces."""
-    deeper = indent + "  "
-    if isinstance(value, dict) and value:
-        members = (f"{dumps(key)}: {pretty(item, deeper)}" for key, item in value.items())
-        return "{\n" + ",\n".join(deeper + member for member in members) + f"\n{indent}}}"
-    if isinstance(value, list | tuple) and value:
-        items = (deeper + pretty(item, deeper) for item in value)
-        return "[\n" + ",\n".join(items) + f"\n{indent}]"
-    return dumps(value)

@@ -44,7 +44,11 @@ def prefix(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
 
 def call(command: Path, *args: str, **environment: str) -> tuple[int, dict[str, object]]:
     done = subprocess.run(
-        [command, *args], env={"PATH": "/usr/bin:/bin", **environment}, capture_output=True, text=True
+        [command, *args],
+        check=False,
+        env={"PATH": "/usr/bin:/bin", **environment},
+        capture_output=True,
+        text=True,
     )
     assert not done.stderr
     return done.returncode, json.loads(done.stdout)
@@ -71,3 +75,10 @@ def test_it_works_through_a_symlink(prefix: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").symlink_to(prefix / "bin/orlop-runtime")
     status, _ = call(tmp_path / "elsewhere")
     assert status == 7
+
+
+@pytest.mark.parametrize("sink", [">&-", "2>&-", ">/dev/full"])
+def test_streams_may_be_closed_or_full(prefix: Path, sink: str) -> None:
+    command = f"{prefix}/bin/orlop-runtime {sink}"
+    done = subprocess.run(["sh", "-c", command], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (7, "")

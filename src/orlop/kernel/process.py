@@ -72,8 +72,8 @@ def parse_status(text: str) -> Status:
     """The content of /proc/PID/status; what an older kernel does not tell is empty or 0."""
     fields: dict[str, str] = {}
     for line in text.split("\n"):  # not splitlines(): a process may have "\r" in its name
-        key, _, value = line.partition(":")
-        fields[key] = value.strip()
+        key, _, value = line.partition(":\t")
+        fields[key] = value
     return Status(
         name=fields.get("Name", ""),
         state=fields.get("State", "")[:1],

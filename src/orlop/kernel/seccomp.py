@@ -23,6 +23,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    Conditions = tuple[tuple[int, int, int, int], ...]  # as `seccomp_library.Rules.add` takes them
+
 
 class ArgRule(Record):
     """A condition on argument `index` (0 to 5).
@@ -200,8 +202,8 @@ def _check_notification(profile: Profile) -> None:
     notifying = {
         name for rule in profile.syscalls if rule.action == "SCMP_ACT_NOTIFY" for name in rule.names
     }
-    # The container's process itself has to hand the listener out, under the filter; it would wait
-    # for an answer of somebody who does not have the listener yet.
+    # Refused by runc too, and with reason: what the container's process says to its parent between
+    # the filter and its program would depend on an agent that may be waiting for that parent.
     if profile.default_action == "SCMP_ACT_NOTIFY" or "write" in notifying:
         raise InvalidArgument(
             "invalid seccomp profile: SCMP_ACT_NOTIFY is not possible for write or as default"
@@ -247,9 +249,9 @@ def compile(profile: Profile, cache_directory: str | None = None) -> Filter:  # 
 
     Args:
         profile: what to compile.
-        cache_directory: a host directory for compiled programs, made if it is missing. It saves
-            about 20 ms and loading libseccomp, and is used only if it is the caller's own and
-            closed to all others.
+        cache_directory: a host directory for compiled programs, made if it is missing, in a place
+            where nobody else can rename it. It saves about 20 ms and loading libseccomp, and is
+            used only if it is the caller's own and closed to all others.
 
     Raises:
         InvalidArgument: the profile is wrong (see `check`), or its program is too long.
@@ -304,9 +306,6 @@ def _flags(profile: Profile, notify: bool) -> int:
     if flags & FLAG_WAIT_KILLABLE_RECV and not _kernel_knows(flags):
         raise Unsupported("SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", needs="Linux 5.19")
     return flags
-
-
-Conditions = tuple[tuple[int, int, int, int], ...] if TYPE_CHECKING else tuple
 
 
 def _rules(

@@ -258,7 +258,7 @@ def launch(
             for fd, target in zip(given, targets, strict=True)
         ]
         pid = os.posix_spawn(
-            f"/proc/self/fd/{program}",
+            f"/proc/self/fd/{park(program)}",
             ["orlop-launch", *((name,) if name else ())],
             {},
             file_actions=actions,

@@ -102,6 +102,10 @@ class WriteCgroup(Operation):
     kind = 3
     path: str
     value: str
+    flags: U32 = 0
+
+
+MAY_BE_REFUSED = 1  # a refusal changes nothing of what was asked for
 
 
 class AttachDeviceFilter(Operation):
@@ -296,6 +300,7 @@ class Attach(Operation):
 
 CREATE = 1  # make what is missing of the path; the last component is of the mount's own type
 ORDINARY_DIRECTORY = 2  # the target must be a directory, and no part of the path a symlink
+NOT_IN_PROC = 8  # the target must not be in a procfs, where a symlink could lead (CVE-2019-16884)
 INHERIT_MODE = 4  # the mount's root gets the permissions of the directory that it covers, if any
 
 
@@ -613,6 +618,17 @@ class Execute(Operation):
     env: tuple[str, ...]
     first: U32 = 0
     preserve: U32 = 0
+
+
+class FindHome(Operation):
+    """Find the home directory of a user in the container's /etc/passwd, for `execute`.
+
+    An entry "HOME=" in its environment gets it; "/" where nothing is found. The file is read with
+    the container's rights and view, a bounded part of it.
+    """
+
+    kind = 62
+    uid: U32
 
 
 class NextPart(Operation):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 
 from orlop.errors import InvalidArgument
-from orlop.launch.plan import Operation, Plan, Side, Step, operations
+from orlop.launch.plan import SIDE_NAMES, Operation, Plan, Side, Step, operations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -144,6 +144,8 @@ def decode(data: bytes) -> Plan:
                 values.append(value)
             if at != end:
                 raise ValueError(f"operation {len(steps)} has a wrong length")
+            if side >= len(SIDE_NAMES):
+                raise ValueError(f"operation {len(steps)} has no such side: {side}")
             steps.append(Step(Side(side), kinds[kind](*values)))
         if at != len(data):
             raise ValueError("bytes behind the last operation")
@@ -166,11 +168,15 @@ def _get_bytes(data: bytes, at: int) -> tuple[bytes, int]:
     end = start + length + 4 - length % 4
     if end > len(data):
         raise ValueError("string beyond the end")
+    if any(data[start + length : end]):
+        raise ValueError("padding that is not zero")
     return data[start : start + length], end
 
 
 def _get_string(data: bytes, at: int) -> tuple[str, int]:
     raw, at = _get_bytes(data, at)
+    if b"\0" in raw:
+        raise ValueError("NUL in a string")
     return raw.decode("utf-8", "surrogateescape"), at
 
 

@@ -53,22 +53,28 @@ from orlop.kernel.cgroup.resources import (
     WeightDevice,
 )
 from orlop.kernel.idmap import IdMap
-from orlop.kernel.seccomp import ArgRule, Profile, SyscallRule
+from orlop.kernel.namespaces import BY_NAME
+from orlop.kernel.scheduling import (
+    IO_CLASSES,
+    MEMORY_POLICIES,
+    MEMORY_POLICY_FLAGS,
+    PERSONALITIES,
+    POLICIES,
+    RLIMITS,
+    SCHEDULER_FLAGS,
+)
+from orlop.kernel.seccomp import (
+    KNOWN_ACTIONS,
+    KNOWN_ARCHITECTURES,
+    KNOWN_FLAGS,
+    KNOWN_OPERATORS,
+    ArgRule,
+    Profile,
+    SyscallRule,
+)
 from orlop.runtime.spec import (
     CLOCKS,
-    IO_PRIORITY_CLASSES,
-    MEMORY_POLICY_FLAGS,
-    MEMORY_POLICY_MODES,
-    NAMESPACE_TYPES,
-    PERSONALITY_DOMAINS,
-    RLIMIT_TYPES,
     ROOTFS_PROPAGATIONS,
-    SCHEDULER_FLAGS,
-    SCHEDULER_POLICIES,
-    SECCOMP_ACTIONS,
-    SECCOMP_ARCHITECTURES,
-    SECCOMP_FLAGS,
-    SECCOMP_OPERATORS,
     Box,
     Capabilities,
     CpuAffinity,
@@ -115,7 +121,7 @@ def _swappiness(value: object) -> int | None:
     return None if value == (1 << 64) - 1 else integer(0, 200)(value)
 
 
-_device_class = one_of("a", "b", "c", "")
+_device_class = blank_or(one_of("a", "b", "c"))
 
 
 def _rule_type(value: object) -> str:
@@ -161,14 +167,14 @@ _capabilities = record(
 _rlimit = record(
     Rlimit,
     "config.md#posix-process",
-    type=required(one_of(*RLIMIT_TYPES)),
+    type=required(one_of(*RLIMITS)),
     soft=required(u64),
     hard=required(u64),
 )
 _scheduler = record(
     Scheduler,
     "config.md#linux-process",
-    policy=required(one_of(*SCHEDULER_POLICIES)),
+    policy=required(one_of(*POLICIES)),
     nice=optional(i32),
     priority=optional(i32),
     flags=optional(list_of(one_of(*SCHEDULER_FLAGS))),
@@ -179,7 +185,7 @@ _scheduler = record(
 _io_priority = record(
     IoPriority,
     "config.md#linux-process",
-    class_=required(one_of(*IO_PRIORITY_CLASSES), "class"),
+    class_=required(one_of(*IO_CLASSES), "class"),
     priority=optional(integer(0, 7)),
 )
 _affinity = record(
@@ -366,7 +372,7 @@ _resources = record(
     unified=optional(_texts, spec_ref="config-linux.md#unified"),
 )
 
-_action = one_of(*SECCOMP_ACTIONS)
+_action = one_of(*KNOWN_ACTIONS)
 _errno = u16  # what fits into the data part of a filter's result (SECCOMP_RET_DATA)
 _names = list_of(filled)
 
@@ -392,7 +398,7 @@ _seccomp_rule = record(
                 index=required(integer(0, 5)),
                 value=required(u64),
                 value_two=optional(u64, default=0),
-                op=required(one_of(*SECCOMP_OPERATORS)),
+                op=required(one_of(*KNOWN_OPERATORS)),
             )
         )
     ),
@@ -402,9 +408,9 @@ _seccomp = record(
     "config-linux.md#seccomp",
     default_action=required(_action),
     default_errno_ret=optional(_errno),
-    architectures=optional(list_of(one_of(*SECCOMP_ARCHITECTURES))),
-    flags=optional(list_of(one_of(*SECCOMP_FLAGS))),
-    listener_path=optional(blank_or(absolute_path)),
+    architectures=optional(list_of(one_of(*KNOWN_ARCHITECTURES))),
+    flags=optional(list_of(one_of(*KNOWN_FLAGS))),
+    listener_path=optional(_text),
     listener_metadata=optional(_text),
     syscalls=optional(list_of(_seccomp_rule)),
 )
@@ -417,7 +423,7 @@ _linux = record(
             record(
                 Namespace,
                 "config-linux.md#namespaces",
-                type=required(one_of(*NAMESPACE_TYPES)),
+                type=required(one_of(*BY_NAME)),
                 path=optional(blank_or(absolute_path)),
             )
         ),
@@ -472,7 +478,7 @@ _linux = record(
         record(
             Personality,
             "config-linux.md#personality",
-            domain=required(one_of(*PERSONALITY_DOMAINS)),
+            domain=required(one_of(*PERSONALITIES)),
             flags=optional(_strings),
         )
     ),
@@ -491,7 +497,7 @@ _linux = record(
         record(
             MemoryPolicy,
             "config-linux.md#memory-policy",
-            mode=required(one_of(*MEMORY_POLICY_MODES)),
+            mode=required(one_of(*MEMORY_POLICIES)),
             nodes=optional(number_list(_NODES)),
             flags=optional(list_of(one_of(*MEMORY_POLICY_FLAGS))),
         )

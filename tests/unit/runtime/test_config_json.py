@@ -415,7 +415,7 @@ MISFITS = [
     ("linux.seccomp.defaultAction", None, "linux.seccomp.defaultAction"),
     ("linux.seccomp.architectures.0", "x86", "linux.seccomp.architectures[0]"),
     ("linux.seccomp.flags.0", "x", "linux.seccomp.flags[0]"),
-    ("linux.seccomp.listenerPath", "x", "linux.seccomp.listenerPath"),
+    ("linux.seccomp.listenerPath", 5, "linux.seccomp.listenerPath"),
     ("linux.seccomp.syscalls.0.names", [], "linux.seccomp.syscalls[0].names"),
     ("linux.seccomp.syscalls.0.action", "x", "linux.seccomp.syscalls[0].action"),
     ("linux.seccomp.syscalls.1.args.0.op", "==", "linux.seccomp.syscalls[1].args[0].op"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orlop.kernel.cgroup.detect import CgroupLayout, Hierarchy
+from orlop.kernel.idmap import IdMap
 from orlop.kernel.seccomp import Filter
 from orlop.launch import plan as ops
 from orlop.launch.plan import CONTAINER, LAUNCHER, MIDDLE, Operation, Plan, Step
@@ -15,7 +16,7 @@ from orlop.runtime.spec import (
     Capabilities,
     Hook,
     Hooks,
-    IdMap,
+
     Linux,
     Mount,
     Namespace,
@@ -322,4 +323,4 @@ def test_exec_joins_only_what_differs_and_brings_no_hooks() -> None:
     assert joins == [(LAUNCHER, 0x20000000), (CONTAINER, 0x00020000 | 0x40000000)]
     assert position(made, ops.Undumpable) < kinds(made).index("Join", position(made, ops.Clone))
     assert not find(made, ops.RunHook)
-    assert made.steps[-1].op == ops.Execute(("true",), ("PATH=/bin",), 0, 0)
+    assert made.steps[-1].op == ops.Execute(("true",), ("PATH=/bin", "HOME="), 0, 0)

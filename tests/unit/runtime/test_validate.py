@@ -135,6 +135,9 @@ GOOD = {
     "notification": config(
         linux__seccomp=seccomp(syscalls=[rule()], listenerPath="/run/agent", listenerMetadata="x")
     ),
+    "a listener without notification is ignored": config(
+        linux__seccomp=seccomp(listenerPath="agent.sock")
+    ),
     "seccomp errno": config(
         linux__seccomp={
             "defaultAction": "SCMP_ACT_ERRNO",
@@ -505,6 +508,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
             (seccomp(syscalls=[rule("SCMP_ACT_ERRNO", errnoRet=4096)]), "syscalls[0].errnoRet"),
             ({"defaultAction": "SCMP_ACT_NOTIFY", "listenerPath": "/run/x"}, "defaultAction"),
             (seccomp(syscalls=[rule()]), "listenerPath"),
+            (seccomp(syscalls=[rule()], listenerPath="agent.sock"), "listenerPath"),
             (
                 seccomp(syscalls=[rule(), rule(name="write")], listenerPath="/run/x"),
                 "syscalls[1].names",

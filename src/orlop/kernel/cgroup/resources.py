@@ -15,7 +15,7 @@ NO_ENTRIES: Mapping[str, str] = {}
 
 
 class DeviceRule(Record):
-    """One entry of the device allow list; `type` is a, b, c, u or p, `access` of the letters r, w, m.
+    """One entry of the device allow list: `type` is a, b or c, `access` of the letters r, w and m.
 
     A major or minor of None (or -1) means all.
     """

@@ -13,14 +13,13 @@ from orlop import __version__
 from orlop.errors import InternalError, InvalidArgument, OrlopError
 from orlop.runtime.cli.log import Log
 from orlop.runtime.cli.options import FLAG, TEXT, Option, Values, describe, parse
+from orlop.runtime.spec import OCI_VERSION
 from orlop.runtime.state import Store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import ModuleType
-
-SPEC_VERSION = "1.2.1"
 
 VERBS = {
     "create": "make a container whose program waits for start",
@@ -76,7 +75,7 @@ def main(words: Sequence[str] | None = None) -> int:
 def _main(words: Sequence[str], log: Log) -> int:
     given = parse(OPTIONS, words)
     if given.flag("version"):
-        print(f"orlop-runtime version {__version__}\nspec: {SPEC_VERSION}")
+        print(f"orlop-runtime version {__version__}\nspec: {OCI_VERSION}")
         return 0
     if given.flag("help") or not given.words or given.words[0] == "help":
         print(_help())

@@ -9,6 +9,7 @@ from orlop.errors import InvalidArgument, NotFound
 from orlop.kernel.process import Identity, identify
 from orlop.launch.executor import launch
 from orlop.launch.wire import encode
+from orlop.records import Record
 from orlop.runtime.config_json import parse_spec, read_config
 from orlop.runtime.lifecycle import sockets
 from orlop.runtime.lifecycle.delete import destroy
@@ -45,17 +46,48 @@ def create(store: Store, container: str, choices: Choices, warn: Warn) -> None:
         Unsupported: this host cannot do what it asks for; nothing was made.
         LaunchError: the kernel refused one of the steps.
     """
-    with begin(store, container, choices, warn, wait=True) as launch:
+    bundle = open_bundle(choices, warn)
+    with begin(store, container, bundle, choices, wait=True) as launch:
         launch.reap()
+
+
+class Bundle(Record):
+    """A bundle whose configuration was found to be right.
+
+    Attributes:
+        path: its absolute host path.
+        config: the bytes of its config.json.
+        spec: what they say.
+    """
+
+    path: str
+    config: bytes
+    spec: Spec
+
+
+def open_bundle(choices: Choices, warn: Warn) -> Bundle:
+    """Reads and checks the configuration of a bundle; changes nothing.
+
+    Raises:
+        NotFound: there is no config.json.
+        SpecError: the configuration is wrong.
+        Unsupported: this host cannot do what it asks for.
+    """
+    path = os.path.realpath(choices.bundle)
+    config = read_config(path)
+    spec = _with_listen_fds(parse_spec(jsontext.loads(config)), choices)
+    for warning in validate(spec, validation_facts(spec, choices)):
+        warn(warning)
+    return Bundle(path, config, spec)
 
 
 def begin(
     store: Store,
     container: str,
+    bundle: Bundle,
     choices: Choices,
-    warn: Warn,
     *,
-    wait: bool,
+    wait: bool = False,
     console: int | None = None,
     flags: int = 0,
 ) -> Launch:
@@ -64,15 +96,10 @@ def begin(
     `console` is a connected socket for the master of the terminal, if not the one of `choices`;
     `flags` are those of the plan.
     """
-    bundle = os.path.realpath(choices.bundle)
-    config = read_config(bundle)
-    spec = _with_listen_fds(parse_spec(jsontext.loads(config)), choices)
-    for warning in validate(spec, validation_facts(spec, choices)):
-        warn(warning)
     with store.new(container) as directory:
         try:
-            directory.write_file("config.json", config)
-            return _launch(directory, spec, bundle, choices, wait, console, flags)
+            directory.write_file("config.json", bundle.config)
+            return _launch(directory, bundle, choices, wait, console, flags)
         except BaseException:
             directory.remove()
             raise
@@ -88,13 +115,13 @@ def _with_listen_fds(spec: Spec, choices: Choices) -> Spec:
 
 def _launch(
     directory: Directory,
-    spec: Spec,
-    bundle: str,
+    bundle: Bundle,
     choices: Choices,
     wait: bool,
     console: int | None,
     flags: int,
 ) -> Launch:
+    spec = bundle.spec
     _check_console(spec, choices, console)
     with Opened() as opened:
         handed = Handed(
@@ -103,11 +130,11 @@ def _launch(
             listener=opened.listening(directory.file("start.sock")) if wait else None,
             preserved=tuple(range(_FIRST_PRESERVED, _FIRST_PRESERVED + choices.preserve_fds)),
         )
-        situation = gather(spec, directory.id, bundle, choices, handed, flags)
+        situation = gather(spec, directory.id, bundle.path, choices, handed, flags)
         plan = plan_container(spec, situation)
         state = State(
             id=directory.id,
-            bundle=bundle,
+            bundle=bundle.path,
             rootfs=situation.root,
             created=now(),
             cgroup=situation.cgroup.paths if situation.cgroup else {},

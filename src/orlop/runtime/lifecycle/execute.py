@@ -18,6 +18,7 @@ from orlop.runtime.planner.situation import Handed, Joining, Situation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from orlop.kernel.cgroup.creation import Entry
     from orlop.launch.executor import Launch
     from orlop.runtime.lifecycle.status import Container
     from orlop.runtime.spec import Process, Spec
@@ -107,7 +108,7 @@ def execute(
         )
         joining = Joining(
             types=_different_namespaces(found.state.process.pid),
-            cgroup=found.cgroup().entry(choices.cgroups) if found.state.cgroup else None,
+            cgroup=_entry(found, choices),
         )
         plan = plan_exec(spec, process, situation, joining)
         running = launch(plan, handed.fds(), name=found.state.id)
@@ -118,6 +119,18 @@ def execute(
         running.close()
         raise
     return running
+
+
+def _entry(found: Container, choices: ExecChoices) -> Entry | None:
+    """The ways into the cgroup, or the sub-cgroups that were chosen (`[CONTROLLER,...:]PATH`)."""
+    if not found.state.cgroup:
+        return None
+    below: dict[str, str] = {}
+    for choice in choices.cgroups:
+        controllers, colon, path = choice.rpartition(":")
+        for controller in controllers.split(",") if colon else ("",):
+            below[controller] = path.lstrip("/")
+    return found.cgroup().entry(below)
 
 
 def _different_namespaces(pid: int) -> tuple[str, ...]:

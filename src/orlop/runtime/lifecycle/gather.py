@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import os
 
-from orlop.errors import SpecError
-from orlop.kernel import capabilities
+from orlop.errors import SpecError, SyscallError
+from orlop.kernel import idmap
 from orlop.kernel.cgroup import creation
+from orlop.kernel.cgroup.detect import V2
 from orlop.kernel.features import read_features
+from orlop.kernel.namespaces import BY_NAME, same
 from orlop.records import Record
+from orlop.runtime.device_rules import with_device_rules
 from orlop.runtime.planner.situation import Handed, Situation
+from orlop.runtime.validate import Facts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from orlop.kernel.features import Features
+    from orlop.kernel.idmap import IdMap
     from orlop.kernel.seccomp import Filter
     from orlop.runtime.spec import Spec
 
@@ -69,7 +74,8 @@ def gather(
     features = read_features()
     privileged = features.is_privileged
     path = creation.plan_path(spec.linux.cgroups_path, container, features.cgroup)
-    made = creation.create(features.cgroup, path, spec.linux.resources) if privileged else None
+    resources = with_device_rules(spec.linux.resources)
+    made = creation.create(features.cgroup, path, resources) if privileged else None
     return Situation(
         id=container,
         bundle=bundle,
@@ -83,6 +89,7 @@ def gather(
         no_pivot=choices.no_pivot,
         new_keyring=not choices.no_new_keyring,
         net_addresses=_net_addresses(spec),
+        joined_maps=_joined(spec)[1] or ((), ()),
         id_map_helpers=_needs_id_map_helpers(spec, features),
         flags=flags,
     )
@@ -114,13 +121,61 @@ def _needs_id_map_helpers(spec: Spec, features: Features) -> bool:
     return any(m.size != 1 or m.host_id not in own for m in maps)
 
 
-def unknown_capabilities(spec: Spec, available: int) -> tuple[str, ...]:
-    """Names of asked capabilities that cannot be granted here, for a warning."""
-    process = spec.process
-    if process is None or process.capabilities is None:
-        return ()
-    sets = process.capabilities
-    names = (*sets.bounding, *sets.effective, *sets.permitted, *sets.inheritable, *sets.ambient)
-    return capabilities.grantable(names, available)[1]
+def validation_facts(spec: Spec, choices: Choices) -> Facts:
+    """What `orlop.runtime.validate` has to know for this call."""
+    features = read_features()
+    own, maps = _joined(spec)
+    return Facts(
+        rootless=features.uid != 0,
+        kernel=features.kernel,
+        namespaces=frozenset(features.namespaces),
+        own_namespaces=own,
+        joined_maps=maps,
+        capabilities=features.capabilities.bounding,
+        hard_limits=_hard_limits(spec, features),
+        unified_cgroups=features.cgroup.mode == V2,
+        apparmor=features.apparmor,
+        selinux=features.selinux,
+        resctrl=False,  # nothing applies linux.intelRdt yet, so it has to be refused
+        no_pivot=choices.no_pivot,
+    )
 
 
+def _hard_limits(spec: Spec, features: Features) -> Mapping[str, int]:
+    return features.hard_limits if spec.process is not None and spec.process.rlimits else {}
+
+
+def _joined(
+    spec: Spec,
+) -> tuple[frozenset[str], tuple[tuple[IdMap, ...], tuple[IdMap, ...]] | None]:
+    """Which namespaces to join are this process's own already, and the maps of a joined user one."""
+    own = set()
+    maps = None
+    for namespace in spec.linux.namespaces:
+        if not namespace.path:
+            continue
+        kind = BY_NAME[namespace.type]
+        try:
+            if same(namespace.path, f"/proc/self/ns/{kind.file}"):
+                own.add(namespace.type)
+        except SyscallError as error:
+            raise SpecError(
+                "linux.namespaces",
+                f"cannot join {namespace.path}: {os.strerror(error.errno)}",
+                spec_ref="config-linux.md#namespaces",
+            ) from error
+        if namespace.type == "user":
+            maps = _maps_of(namespace.path)
+    return frozenset(own), maps
+
+
+def _maps_of(path: str) -> tuple[tuple[IdMap, ...], tuple[IdMap, ...]] | None:
+    """The id maps of a user namespace given as /proc/PID/ns/user; None of one that was pinned."""
+    if not path.startswith("/proc/") or not path.endswith("/ns/user"):
+        return None
+    directory = path.removesuffix("/ns/user")
+    try:
+        with open(f"{directory}/uid_map") as uids, open(f"{directory}/gid_map") as gids:
+            return idmap.parse(uids.read()), idmap.parse(gids.read())
+    except OSError:
+        return None

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from orlop.launch.plan import STAY
-from orlop.runtime.config_json import load_spec
-from orlop.runtime.lifecycle.create import begin
+from orlop.runtime.lifecycle.create import begin, open_bundle
 from orlop.runtime.lifecycle.delete import delete
 from orlop.runtime.lifecycle.execute import execute
 from orlop.runtime.lifecycle.foreground import Console, Signals
@@ -31,10 +30,10 @@ def run_detached(store: Store, container: str, choices: Choices, warn: Warn) -> 
     Raises:
         As `orlop.runtime.lifecycle.create.create`.
     """
-    with begin(store, container, choices, warn, wait=False) as launch:
+    bundle = open_bundle(choices, warn)
+    with begin(store, container, bundle, choices) as launch:
         launch.reap()
-    found = look(store.open(container, lock=False))
-    poststart(found, found.spec())
+    poststart(look(store.open(container, lock=False)), bundle.spec)
 
 
 def run(
@@ -45,30 +44,26 @@ def run(
     Returns:
         Its exit status, and what went wrong in poststop hooks. It is deleted unless `keep`.
     """
-
+    bundle = open_bundle(choices, warn)
+    process = bundle.spec.process
     begun = False
 
     def start(console: int | None) -> Launch:
         nonlocal begun
-        launch = begin(store, container, choices, warn, wait=False, console=console, flags=STAY)
+        launch = begin(store, container, bundle, choices, console=console, flags=STAY)
         begun = True
         found = look(store.open(container, lock=False))
-    poststart(found, found.spec())
+        poststart(found, bundle.spec)
         return launch
 
     try:
-        status = _in_foreground(start, terminal=_wants_terminal(choices))
+        own_terminal = bool(process and process.terminal and not choices.console_socket)
+        status = _in_foreground(start, terminal=own_terminal)
     except BaseException:
         if begun and not keep:
             delete(store, container, force=True)
         raise
     return status, () if keep else delete(store, container, force=True)
-
-
-def _wants_terminal(choices: Choices) -> bool:
-    """Whether the terminal of the process is this command's to serve."""
-    process = load_spec(choices.bundle).process
-    return process is not None and process.terminal and not choices.console_socket
 
 
 def run_process(found: Container, spec: Spec, process: Process, choices: ExecChoices) -> int:

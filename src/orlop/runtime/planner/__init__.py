@@ -54,6 +54,7 @@ from orlop.runtime.planner.rootfs import (
     plan_sources,
 )
 from orlop.runtime.spec import CpuAffinity, Hooks
+from orlop.runtime.validate.sysctls import path_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -132,5 +133,4 @@ def _plan_system(b: Builder, spec: Spec, situation: Situation) -> None:
         op = ConfigureNetDevice(device.name or name, addresses.get(name, b""))
         b.container(op, "OCI netDevices")
     for key, value in spec.linux.sysctl.items():
-        name = key if "/" in key else key.replace(".", "/")
-        b.container(WriteSysctl(name, value), f"OCI sysctl: {key}")
+        b.container(WriteSysctl(path_of(key), value), f"OCI sysctl: {key}")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import posixpath
-
 from orlop.launch.plan import CONTAINER, LAUNCHER, MIDDLE, NO_SLOT, Operation, Plan, Slot, Step
+from orlop.runtime.paths import normal
 
 
 class Builder:
@@ -68,11 +67,6 @@ class Builder:
     def build(self, flags: int) -> Plan:
         """The plan."""
         return Plan(tuple(self._steps), self._slots, self._inherited, flags)
-
-
-def normal(path: str) -> str:
-    """An absolute container path without dots and double slashes."""
-    return posixpath.normpath("/" + path.lstrip("/"))
 
 
 def _below(path: str, directory: str) -> str | None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 
+from orlop.kernel.cgroup.creation import CpusetDirectory, Directory
 from orlop.launch.plan import (
-    CGROUP_NEW,
+    MAY_BE_REFUSED,
     NO_SLOT,
     AttachDeviceFilter,
     EnterCgroup,
@@ -20,8 +21,71 @@ from orlop.launch.plan import (
     Slot,
     WriteCgroup,
 )
+from orlop.records import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from orlop.kernel.cgroup.creation import Creation
+    from orlop.kernel.cgroup.creation import Creation, Entry
+    from orlop.kernel.cgroup.settings import Setting
+    from orlop.launch.plan import Operation
     from orlop.runtime.planner.builder import Builder
+
+
+class Way(Record):
+    """The opened ways into a cgroup.
+
+    Attributes:
+        born_in: the v2 directory for the clone, NO_SLOT if there is none.
+        tasks: the v1 files through which the process enters.
+    """
+
+    born_in: Slot = NO_SLOT
+    tasks: tuple[Slot, ...] = ()
+
+
+def plan_cgroup(b: Builder, creation: Creation | None) -> Way:
+    """Makes the container's cgroups; None leaves its process where the launcher is."""
+    if creation is None:
+        return Way()
+    for step in creation.steps:
+        b.launcher(*_operation(step))
+    way = plan_existing_cgroup(b, creation.entry)
+    if creation.device_program:
+        op = AttachDeviceFilter(way.born_in, creation.device_program)
+        b.launcher(op, "OCI resources.devices")
+    return way
+
+
+def _operation(step: Directory | CpusetDirectory | Setting) -> tuple[Operation, str]:
+    match step:
+        case Directory():
+            reason = "the container's cgroup" if step.leaf else "a cgroup above the container's"
+            return MakeCgroup(step.path), reason
+        case CpusetDirectory():
+            return InheritCpuset(step.path), "cpuset(7): without these nothing can run there"
+        case _:
+            flags = MAY_BE_REFUSED if step.optional else 0
+            return WriteCgroup(step.path, step.value, flags), step.reason
+
+
+def plan_existing_cgroup(b: Builder, entry: Entry | None) -> Way:
+    """Opens the ways into cgroups that exist by then."""
+    if entry is None:
+        return Way()
+    born_in = NO_SLOT
+    if entry.directory:
+        born_in = b.slot()
+        flags = os.O_RDONLY | os.O_DIRECTORY
+        b.launcher(Open(born_in, entry.directory, flags), "to be born in (CLONE_INTO_CGROUP)")
+    tasks = []
+    for path in entry.tasks:
+        slot = b.slot()
+        b.launcher(Open(slot, path, os.O_WRONLY), "a way into the cgroup")
+        tasks.append(slot)
+    return Way(born_in, tuple(tasks))
+
+
+def plan_enter_cgroup(b: Builder, way: Way) -> None:
+    """Moves the container's process into its v1 cgroups."""
+    for slot in way.tasks:
+        b.container(EnterCgroup(slot), "into the cgroup, by itself and thus cheaply")

@@ -22,7 +22,7 @@ from orlop.launch.plan import (
     UseTerminal,
 )
 from orlop.records import Record
-from orlop.runtime.planner.builder import normal
+from orlop.runtime.paths import normal
 from orlop.runtime.spec import Box
 
 TYPE_CHECKING = False

@@ -20,6 +20,7 @@ from orlop.launch.plan import (
     ChangeDirectory,
     DropBounding,
     Execute,
+    FindHome,
     FindProgram,
     JoinKeyring,
     LoadSeccomp,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from orlop.runtime.planner.situation import Situation
     from orlop.runtime.spec import Spec
 
+_NO_HOME = "HOME="
 _DEFAULT_UMASK = 0o022
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -121,6 +123,8 @@ def plan_identity(b: Builder, spec: Spec, situation: Situation, process: Process
     )
     b.container(ChangeDirectory(process.cwd), "OCI process.cwd")
     search = dict(entry.partition("=")[::2] for entry in process.env).get("PATH", _DEFAULT_PATH)
+    if _NO_HOME in environment(process):
+        b.container(FindHome(process.user.uid), "HOME is not set, and programs expect it")
     if process.args:
         b.container(FindProgram(process.args[0], search), "OCI process.args")
 
@@ -138,8 +142,15 @@ def plan_execution(b: Builder, spec: Spec, situation: Situation, process: Proces
         _seccomp(b, spec, situation)
     preserved = situation.handed.preserved
     first = situation.handed.slot("preserved") if preserved else 0
-    op = Execute(process.args, process.env, first, len(preserved))
+    op = Execute(process.args, environment(process), first, len(preserved))
     b.container(op, "OCI process.args")
+
+
+def environment(process: Process) -> tuple[str, ...]:
+    """Of several values of one variable the last, and a HOME for the launcher to fill; as runc."""
+    entries = {entry.partition("=")[0]: entry for entry in process.env}
+    entries.setdefault("HOME", _NO_HOME)
+    return tuple(entries.values())
 
 
 def plan_working_directory(b: Builder, process: Process) -> None:
@@ -185,8 +196,13 @@ def _privileges(b: Builder, process: Process, situation: Situation) -> None:
     b.container(SetUser(user.uid, user.gid, groups, keep), "OCI process.user")
     if caps is not None:
         sets = (caps.effective, caps.permitted, caps.inheritable, caps.ambient)
-        masks = [capabilities.grantable(names, situation.capabilities)[0] for names in sets]
-        b.container(SetCapabilities(*masks), "OCI process.capabilities")
+        effective, permitted, inheritable, ambient = (
+            capabilities.grantable(names, situation.capabilities)[0] for names in sets
+        )
+        # The kernel gives no ambient capability that is not both (capabilities(7)).
+        ambient &= permitted & inheritable
+        op = SetCapabilities(effective & permitted, permitted, inheritable, ambient)
+        b.container(op, "OCI process.capabilities")
 
 
 def process_of(spec: Spec) -> Process:

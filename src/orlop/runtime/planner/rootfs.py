@@ -22,6 +22,8 @@ from orlop.kernel.mounts import (
 )
 from orlop.launch.plan import (
     CREATE,
+    INHERIT_MODE,
+    NOT_IN_PROC,
     NO_SLOT,
     ORDINARY_DIRECTORY,
     RECURSIVE,
@@ -39,7 +41,7 @@ from orlop.launch.plan import (
     Slot,
     SwitchRoot,
 )
-from orlop.runtime.planner.builder import normal
+from orlop.runtime.paths import normal
 from orlop.runtime.planner.cgroupfs import plan_cgroup_mount
 from orlop.runtime.planner.namespaces import new_types
 
@@ -103,7 +105,7 @@ def _clone_sources(b: Builder, spec: Spec, situation: Situation, prepared: Prepa
             source = _host_path(mount.source, situation)
             recursive = options.bind == BIND_RECURSIVE
             slot = prepared.sources.clone(source, reason, recursive=recursive)
-            _map_ids(b, spec, mount, options, slot, reason)
+            _map_ids(b, spec, situation, mount, options, slot, reason)
             prepared.binds[index] = slot
     if spec.linux.masked_paths:
         prepared.null = prepared.sources.clone("/dev/null", "OCI maskedPaths", recursive=False)
@@ -111,6 +113,13 @@ def _clone_sources(b: Builder, spec: Spec, situation: Situation, prepared: Prepa
 
 def plan_rootfs(b: Builder, spec: Spec, situation: Situation, prepared: Prepared) -> None:
     """Steps from the caller's mounts to a complete tree at `b.root`, not yet entered."""
+    types = {namespace.type for namespace in spec.linux.namespaces}
+    if "mount" not in types:
+        # Nothing can be mounted without showing on the host; validation has refused what would be.
+        b.root = b.slot()
+        flags = os.O_PATH | os.O_DIRECTORY
+        b.container(Open(b.root, situation.root, flags), "OCI root.path, as it is on the host")
+        return
     if "mount" in new_types(spec.linux):
         host = b.slot()
         b.container(Open(host, "/", os.O_PATH | os.O_DIRECTORY), "the mounts to leave behind")
@@ -142,11 +151,15 @@ def _plan_mount(
     else:
         slot = b.slot()
         _new_filesystem(b, spec, mount, options, slot, reason)
-        _map_ids(b, spec, mount, options, slot, reason)
+        _map_ids(b, spec, situation, mount, options, slot, reason)
     base, rest = b.locate(destination)
     if options.copy_up:
         b.container(CopyUp(base, rest, slot), f"{reason} (tmpcopyup)")
     flags = CREATE | (ORDINARY_DIRECTORY if mount.type in _MUST_BE_ORDINARY else 0)
+    if destination != "/proc" and not destination.startswith("/proc/"):
+        flags |= NOT_IN_PROC
+    if mount.type == "tmpfs" and not any(word.startswith("mode=") for word in options.data):
+        flags |= INHERIT_MODE
     if destination != "/":
         b.container(Attach(slot, base, rest, flags), reason)
         b.hide_filesystems(destination)
@@ -179,13 +192,19 @@ def _new_filesystem(
 
 
 def _map_ids(
-    b: Builder, spec: Spec, mount: Mount, options: MountOptions, slot: Slot, reason: str
+    b: Builder,
+    spec: Spec,
+    situation: Situation,
+    mount: Mount,
+    options: MountOptions,
+    slot: Slot,
+    reason: str,
 ) -> None:
     """An idmapped mount, with the mount's own maps or those of the container's user namespace."""
     if not (options.id_map or mount.uid_mappings):
         return
-    uid_map = mount.uid_mappings or spec.linux.uid_mappings
-    gid_map = mount.gid_mappings or spec.linux.gid_mappings
+    uid_map = mount.uid_mappings or spec.linux.uid_mappings or situation.joined_maps[0]
+    gid_map = mount.gid_mappings or spec.linux.gid_mappings or situation.joined_maps[1]
     namespace = b.slot()
     b.launcher(MakeUserNamespace(namespace, idmap.text(uid_map), idmap.text(gid_map)), f"{reason} (idmap)")
     recursive = int(options.id_map == MAPPED_RECURSIVE)

@@ -10,8 +10,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from orlop.kernel.cgroup.creation import Creation
-    from orlop.kernel.cgroup.detect import CgroupLayout
+    from orlop.kernel.cgroup.creation import Creation, Entry
+    from orlop.kernel.cgroup.detect import CgroupLayout, Hierarchy
+    from orlop.kernel.idmap import IdMap
     from orlop.kernel.seccomp import Filter
 
 
@@ -67,6 +68,7 @@ class Situation(Record):
         no_pivot: move the root instead of pivoting it (an initramfs cannot be pivoted).
         new_keyring: start a session keyring for the container.
         net_addresses: for each network device to move, what ConfigureNetDevice takes.
+        joined_maps: uid and gid map of a user namespace that is joined by path.
         id_map_helpers: whether id maps have to be written by newuidmap(1) and newgidmap(1).
         flags: of the plan (STAY, ...).
     """
@@ -83,8 +85,14 @@ class Situation(Record):
     no_pivot: bool = False
     new_keyring: bool = True
     net_addresses: Mapping[str, bytes] | None = None
+    joined_maps: tuple[tuple[IdMap, ...], tuple[IdMap, ...]] = ((), ())
     id_map_helpers: bool = False
     flags: int = 0
+
+    def cgroup_directory(self, hierarchy: Hierarchy) -> str:
+        """The host path of the container's cgroup in a hierarchy."""
+        paths = self.cgroup.paths if self.cgroup else {}
+        return paths.get(hierarchy.mount) or hierarchy.directory("")
 
 
 class Joining(Record):

@@ -59,17 +59,17 @@ def _check_notification(profile: Profile) -> None:
                 "SCMP_ACT_NOTIFY cannot be used for write",
                 spec_ref=_REF,
             )
-    if profile.listener_path is None:
-        if _notifies(profile):
-            reason = "is required for SCMP_ACT_NOTIFY"
-            raise SpecError("linux.seccomp.listenerPath", reason, spec_ref=_REF)
-        if profile.listener_metadata is not None:
-            reason = "must not be set without listenerPath"
-            raise SpecError("linux.seccomp.listenerMetadata", reason, spec_ref=_REF)
+    path = profile.listener_path
+    if _notifies(profile) and (path is None or not path.startswith("/")):
+        reason = "must be an absolute path, for SCMP_ACT_NOTIFY"
+        raise SpecError("linux.seccomp.listenerPath", reason, spec_ref=_REF)
+    if path is None and profile.listener_metadata is not None:
+        reason = "must not be set without listenerPath"
+        raise SpecError("linux.seccomp.listenerMetadata", reason, spec_ref=_REF)
 
 
 def _check_flags(profile: Profile, facts: Facts) -> None:
-    if "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV" in profile.flags:
+    if "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV" in (profile.flags or ()):
         if not _notifies(profile):
             reason = "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV is for SCMP_ACT_NOTIFY"
             raise SpecError("linux.seccomp.flags", reason, spec_ref=_REF)

@@ -1,0 +1,108 @@
+"""Puts a device filter onto a running cgroup v2, in the place of the one that is there.
+
+At a start the launcher attaches the filter; this is for updates.
+
+See: bpf(2), the kernel's include/uapi/linux/bpf.h.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+
+from orlop.errors import SyscallError
+from orlop.kernel.syscalls import bpf
+
+_PROG_LOAD, _PROG_ATTACH, _PROG_DETACH, _PROG_GET_FD_BY_ID, _PROG_QUERY = 5, 8, 9, 13, 16
+_TYPE_CGROUP_DEVICE = 15
+_ATTACH_CGROUP_DEVICE = 6
+_ALLOW_MULTI, _REPLACE = 1 << 1, 1 << 2
+_MOST_PROGRAMS = 64  # BPF_CGROUP_MAX_PROGS
+_RETRIES = 10
+_INSTRUCTION_BYTES = 8
+
+
+def replace(directory: str, program: bytes) -> None:
+    """The filter alone decides about devices in this cgroup (as far as its ancestors allow).
+
+    At no moment there is no filter: a single old one is replaced in one step, several are detached
+    after the new one is there.
+
+    Args:
+        directory: host path of the v2 cgroup.
+        program: eBPF instructions, as `devices.program` makes them.
+
+    Raises:
+        SyscallError: the kernel refuses the program, or the caller may not do it.
+    """
+    try:
+        cgroup = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise SyscallError("open", error.errno or 0, directory) from None
+    opened = [cgroup]
+    try:
+        new = load(program)
+        opened.append(new)
+        old = _attached(cgroup)
+        opened += old
+        if len(old) == 1:
+            _attach(cgroup, new, _ALLOW_MULTI | _REPLACE, old[0])
+            return
+        _attach(cgroup, new, _ALLOW_MULTI, 0)
+        for fd in old:
+            bpf(_PROG_DETACH, struct.pack("=III", cgroup, fd, _ATTACH_CGROUP_DEVICE))
+    finally:
+        for fd in opened:
+            os.close(fd)
+
+
+def load(program: bytes) -> int:
+    """A descriptor (the caller's to close) of the verified program.
+
+    Raises:
+        SyscallError: the kernel refuses it.
+    """
+    import ctypes
+
+    code, license_ = ctypes.create_string_buffer(program), ctypes.create_string_buffer(b"GPL")
+    attribute = struct.pack(
+        "=IIQQ",
+        _TYPE_CGROUP_DEVICE,
+        len(program) // _INSTRUCTION_BYTES,
+        ctypes.addressof(code),
+        ctypes.addressof(license_),
+    )
+    for _ in range(_RETRIES):  # a signal interrupts the verifier
+        try:
+            return bpf(_PROG_LOAD, attribute)[0]
+        except SyscallError as error:
+            if error.errno != errno.EAGAIN:
+                raise
+    raise SyscallError("bpf", errno.EAGAIN)
+
+
+def _attach(cgroup: int, program: int, flags: int, replaced: int) -> None:
+    attribute = (cgroup, program, _ATTACH_CGROUP_DEVICE, flags, replaced)
+    bpf(_PROG_ATTACH, struct.pack("=IIIII", *attribute))
+
+
+def _attached(cgroup: int) -> list[int]:
+    """Descriptors of the filters that are attached to this cgroup itself."""
+    import ctypes
+
+    ids = (ctypes.c_uint32 * _MOST_PROGRAMS)()
+    query = struct.pack(
+        "=IIIIQI", cgroup, _ATTACH_CGROUP_DEVICE, 0, 0, ctypes.addressof(ids), _MOST_PROGRAMS
+    )
+    _, answer = bpf(_PROG_QUERY, query)
+    (count,) = struct.unpack_from("=I", answer, 24)
+    found: list[int] = []
+    for identity in ids[:count]:
+        try:
+            found.append(bpf(_PROG_GET_FD_BY_ID, struct.pack("=I", identity))[0])
+        except SyscallError as error:
+            # What a security module hides from us can only restrict further; ENOENT: just gone.
+            if error.errno not in (errno.EPERM, errno.EACCES, errno.ENOENT):
+                raise
+    return found

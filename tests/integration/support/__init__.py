@@ -1,0 +1,1 @@
+"""What the integration tests share: bundles, drivers of runtimes and engines, terminals."""
