@@ -24,6 +24,7 @@ from orlop.launch.plan import (
     LAUNCHER,
     NO_FOLLOW,
     NO_SLOT,
+    NOT_IN_PROC,
     ORDINARY_DIRECTORY,
     RECURSIVE,
     Attach,
@@ -272,6 +273,16 @@ def test_a_file_is_no_ordinary_directory(container: Container) -> None:
     container.attach(container.filesystem("tmpfs"), "/file", CREATE | ORDINARY_DIRECTORY)
     error = container.failure()
     assert (error.errno, "ordinary directory" in str(error)) == (errno.ENOTDIR, True)
+
+
+@pytest.mark.parametrize("flags", [NOT_IN_PROC, CREATE | NOT_IN_PROC])
+def test_symlink_into_proc(container: Container, flags: int) -> None:
+    """CVE-2019-16884: what is mounted there would stand for what the kernel says."""
+    (container.rootfs / "volume").symlink_to("/proc/sys/kernel")
+    container.proc()
+    container.attach(container.filesystem("tmpfs"), "/volume", flags)
+    error = container.failure()
+    assert (error.op, error.errno, error.path) == ("attach", errno.EPERM, "/volume")
 
 
 def test_mode_of_the_target(container: Container) -> None:
