@@ -95,7 +95,7 @@ int op_attach_device_filter(struct launch *l, const struct arg *arg) {
   attr.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
   attr.insns = (uintptr_t)arg[1].bytes;
   attr.insn_cnt = arg[1].length / (uint32_t)sizeof(struct bpf_insn);
-  attr.license = (uintptr_t) "Apache-2.0";
+  attr.license = (uintptr_t)"Apache-2.0";
   int program = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof attr);
   if (program < 0)
     return fail(l, "bpf PROG_LOAD", NULL);

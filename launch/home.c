@@ -1,7 +1,7 @@
 /* The home directory of the container's user.
  *
- * /etc/passwd is the container's: whatever is in it, it is read with the container's rights, from inside, and
- * only so far; the result is nothing but a string in the program's environment. */
+ * /etc/passwd is the container's: whatever is in it, it is read with the container's rights, from
+ * inside, and only so far; the result is nothing but a string in the program's environment. */
 
 #include <errno.h>
 #include <fcntl.h>

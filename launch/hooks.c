@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "launch.h"
@@ -123,8 +124,14 @@ static void listen_to(struct launch *l, struct child *c) {
   kept[length + fresh] = 0;
 }
 
+static uint64_t now_ms(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
 static int remaining_ms(const struct program *p, uint64_t began) {
-  uint64_t passed = (report_now() - began) / 1000000;
+  uint64_t passed = now_ms() - began;
   if (p->timeout_ms == 0)
     return -1;
   uint64_t left = passed < p->timeout_ms ? p->timeout_ms - passed : 0;
@@ -133,7 +140,7 @@ static int remaining_ms(const struct program *p, uint64_t began) {
 
 /* 0 when the program has ended by itself; -1 (recorded) if it was not to run any longer. */
 static int attend(struct launch *l, struct program *p, struct child *c) {
-  uint64_t began = report_now();
+  uint64_t began = now_ms();
   for (;;) {
     struct pollfd f[] = {{.fd = c->pidfd, .events = POLLIN},
                          {.fd = c->input, .events = POLLOUT},
@@ -167,8 +174,8 @@ static int judge(struct launch *l, const struct program *p, int status) {
     l->report->output[0] = 0;
     return 0;
   }
-  l->report->detail = WIFSIGNALED(status) ? 128 + (uint32_t)WTERMSIG(status)
-                                          : (uint32_t)WEXITSTATUS(status);
+  l->report->detail =
+      WIFSIGNALED(status) ? 128 + (uint32_t)WTERMSIG(status) : (uint32_t)WEXITSTATUS(status);
   errno = 0;
   return fail(l, "run", p->path);
 }

@@ -1,5 +1,5 @@
-/* Operations that change what the calling process is and may do. All but the namespaces' names act on
- * that process alone. */
+/* Operations that change what the calling process is and may do. All but the namespaces' names act
+ * on that process alone. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -130,11 +130,11 @@ int op_no_new_privileges(struct launch *l, const struct arg *arg) {
 
 /* --- user and capabilities ---
  *
- * The order is forced: the bounding set can be cut only with CAP_SETPCAP in effect, so before the user
- * is changed; setgroups(2) and setresgid(2) need CAP_SETGID, which goes with user 0, so they come before
- * setresuid(2); the permitted set survives that with PR_SET_KEEPCAPS only, the effective one never
- * does, and capset(2) can then only take away; ambient capabilities come last, for each has to be
- * permitted and inheritable. */
+ * The order is forced: the bounding set can be cut only with CAP_SETPCAP in effect, so before the
+ * user is changed; setgroups(2) and setresgid(2) need CAP_SETGID, which goes with user 0, so they
+ * come before setresuid(2); the permitted set survives that with PR_SET_KEEPCAPS only, the
+ * effective one never does, and capset(2) can then only take away; ambient capabilities come last,
+ * for each has to be permitted and inheritable. */
 
 int op_drop_bounding(struct launch *l, const struct arg *arg) {
   for (int cap = 0; cap <= LAST_CAPABILITY; cap++) {

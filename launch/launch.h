@@ -14,30 +14,30 @@
 struct report;
 
 struct launch {
-  enum side side;         /* which process this is */
-  int proc;               /* O_PATH descriptor of the host's procfs */
-  int control;            /* socket to the caller; -1 once closed and on the other sides */
-  int peer;               /* socket to the process on the other side; -1 if there is none */
-  int link[2];            /* sockets for the container's side, before the clone: the launcher's end
-                             and the container's; else -1 */
-  int *slots;             /* descriptors, -1 where nothing is open */
+  enum side side; /* which process this is */
+  int proc;       /* O_PATH descriptor of the host's procfs */
+  int control;    /* socket to the caller; -1 once closed and on the other sides */
+  int peer;       /* socket to the process on the other side; -1 if there is none */
+  int link[2];    /* sockets for the container's side, before the clone: the launcher's end
+                     and the container's; else -1 */
+  int *slots;     /* descriptors, -1 where nothing is open */
   uint32_t slot_count;
-  struct report *report;  /* shared with the caller and between the sides */
-  uint32_t report_times;  /* how many operations have room for their times in it */
-  struct plan plan;       /* the part of the plan that is being performed */
-  uint32_t index;         /* the operation within this part */
-  uint32_t first_index;   /* number of operations in the parts before */
-  bool turn;              /* the next operation is this side's */
-  pid_t middle;           /* PID of the middle process, 0 if there is none (any more) */
-  pid_t container;        /* PID of the container's process, 0 before the clone */
-  int pidfd;              /* of the container's process, launcher's side only; else -1 */
-  int terminal;           /* master of the container's terminal, if the launcher keeps it; else -1 */
-  int start;              /* the start connection, container's side only; else -1 */
-  bool created;           /* await_start was reached */
-  bool in_directory;      /* change_directory has succeeded */
-  bool filtered;          /* a seccomp filter was loaded, which may refuse anything */
-  const char *home;       /* "HOME=..." that find_home found, or NULL */
-  const char *program;    /* what find_program found */
+  struct report *report; /* shared with the caller and between the sides */
+  uint32_t report_times; /* how many operations have room for their times in it */
+  struct plan plan;      /* the part of the plan that is being performed */
+  uint32_t index;        /* the operation within this part */
+  uint32_t first_index;  /* number of operations in the parts before */
+  bool turn;             /* the next operation is this side's */
+  pid_t middle;          /* PID of the middle process, 0 if there is none (any more) */
+  pid_t container;       /* PID of the container's process, 0 before the clone */
+  int pidfd;             /* of the container's process, launcher's side only; else -1 */
+  int terminal;          /* master of the container's terminal, if the launcher keeps it; else -1 */
+  int start;             /* the start connection, container's side only; else -1 */
+  bool created;          /* await_start was reached */
+  bool in_directory;     /* change_directory has succeeded */
+  bool filtered;         /* a seccomp filter was loaded, which may refuse anything */
+  const char *home;      /* "HOME=..." that find_home found, or NULL */
+  const char *program;   /* what find_program found */
 };
 
 /* An operation returns 0, or -1 after fail(). It may leave a partial effect: after a failure the

@@ -43,8 +43,8 @@ static op_fn *const functions[OP_COUNT] = {
 
 /* --- setting up --- */
 
-/* Whether this program was started by orlop and not, say, through /proc/self/exe in a container: then
- * descriptors 3 to 5 are anything, and must be left alone. */
+/* Whether this program was started by orlop and not, say, through /proc/self/exe in a container:
+ * then descriptors 3 to 5 are anything, and must be left alone. */
 static bool started_by_caller(void) {
   int type = 0;
   int domain = 0;
@@ -54,8 +54,7 @@ static bool started_by_caller(void) {
   return parts_sealed(PLAN_FD) && fstat(REPORT_FD, &st) == 0 && S_ISREG(st.st_mode) &&
          st.st_size >= (off_t)sizeof(struct report) &&
          pread(REPORT_FD, &magic, sizeof magic, 0) == (ssize_t)sizeof magic && magic == 0 &&
-         getsockopt(CONTROL_FD, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
-         type == SOCK_SEQPACKET &&
+         getsockopt(CONTROL_FD, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET &&
          getsockopt(CONTROL_FD, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
 }
 
@@ -65,14 +64,15 @@ static int take_inherited(struct launch *l) {
       return fail(l, "inherited descriptor", NULL);
   for (uint32_t i = 0; i < l->plan.inherited; i++)
     l->slots[i] = FIRST_INHERITED_FD + (int)i;
-  /* Whatever else the caller has leaked: nothing of it may get into the container (CVE-2024-21626). */
+  /* Whatever else the caller has leaked: nothing of it may get into the container (CVE-2024-21626).
+   */
   if (syscall(SYS_close_range, FIRST_INHERITED_FD + l->plan.inherited, ~0U, 0) < 0)
     return fail(l, "close_range", NULL);
   return 0;
 }
 
-/* All of /proc that is ever needed is reached from here: a procfs that is mounted, or faked, inside the
- * container plays no part (CVE-2019-16884, CVE-2025-52881). */
+/* All of /proc that is ever needed is reached from here: a procfs that is mounted, or faked, inside
+ * the container plays no part (CVE-2019-16884, CVE-2025-52881). */
 static int open_procfs(struct launch *l) {
   struct statfs fs;
   l->proc = open("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -111,6 +111,7 @@ static int set_up(struct launch *l) {
 
 static int kill_self(void) {
   kill(getpid(), SIGKILL);
+  prctl(PR_SET_DUMPABLE, 0); /* no core file */
   __builtin_trap(); /* process 1 of a PID namespace ignores the former, not the latter */
 }
 
@@ -303,9 +304,13 @@ static int called_directly(int argc, char **argv) {
 
 int main(int argc, char **argv) {
   uint64_t began = report_now();
-  static struct launch l = {
-      .proc = -1, .control = CONTROL_FD, .peer = -1, 
-      .link = {-1, -1}, .pidfd = -1, .terminal = -1, .start = -1};
+  static struct launch l = {.proc = -1,
+                            .control = CONTROL_FD,
+                            .peer = -1,
+                            .link = {-1, -1},
+                            .pidfd = -1,
+                            .terminal = -1,
+                            .start = -1};
   if (!started_by_caller() || report_map(&l, REPORT_FD) < 0)
     return called_directly(argc, argv);
   close(REPORT_FD);

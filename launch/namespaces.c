@@ -27,9 +27,9 @@
    CLONE_NEWNET | CLONE_NEWTIME)
 
 /* One process comes out of one clone3(2), with all its namespaces: a PID namespace, and a time
- * namespace, only take effect for a new process anyway. By the middle process the clone is called when
- * something has to be joined before (a user namespace, say, which is to own the new namespaces, or
- * a PID namespace), for the launcher itself has to stay where it is. */
+ * namespace, only take effect for a new process anyway. By the middle process the clone is called
+ * when something has to be joined before (a user namespace, say, which is to own the new
+ * namespaces, or a PID namespace), for the launcher itself has to stay where it is. */
 int op_clone(struct launch *l, const struct arg *arg) {
   uint64_t flags = arg[0].number;
   int cgroup = -1;
@@ -158,8 +158,9 @@ int op_make_user_namespace(struct launch *l, const struct arg *arg) {
   return 0;
 }
 
-/* Before a container's namespaces are joined: its processes must not be able to ptrace this one, or to
- * reach its descriptors through /proc/PID/fd, until it executes their program (CVE-2016-9962). */
+/* Before a container's namespaces are joined: its processes must not be able to ptrace this one, or
+ * to reach its descriptors through /proc/PID/fd, until it executes their program (CVE-2016-9962).
+ */
 int op_undumpable(struct launch *l, const struct arg *arg) {
   (void)arg;
   return prctl(PR_SET_DUMPABLE, 0) < 0 ? fail(l, "prctl DUMPABLE", NULL) : 0;

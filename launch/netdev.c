@@ -12,7 +12,7 @@
 
 #include "launch.h"
 
-#define INTERFACE_UP 1 /* IFF_UP; libc's net/if.h and the kernel's cannot be included together */
+#define INTERFACE_UP 1   /* IFF_UP; libc's net/if.h and the kernel's cannot be included together */
 #define GET_INDEX 0x8933 /* SIOCGIFINDEX */
 #define NAME_SIZE 16     /* IFNAMSIZ */
 
@@ -58,9 +58,7 @@ static int ask(int socket, struct request *r) {
   return answer.error.error == 0 ? 0 : -1;
 }
 
-static int open_netlink(void) {
-  return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-}
+static int open_netlink(void) { return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE); }
 
 /* 0 with errno if there is no such device. */
 static int index_of(const char *name) {
@@ -121,7 +119,8 @@ static int add_address(int netlink, int index, const struct address *a) {
   r.address.ifa_family = a->family;
   r.address.ifa_prefixlen = a->prefix;
   r.address.ifa_index = (uint32_t)index;
-  /* Nobody else has the address: without duplicate detection it is usable at once, not after a second. */
+  /* Nobody else has the address: without duplicate detection it is usable at once, not after a
+   * second. */
   if (a->family == AF_INET6)
     r.address.ifa_flags = IFA_F_NODAD;
   add(&r, IFA_LOCAL, a->bytes, length);

@@ -244,7 +244,7 @@ static const char *read_header(struct reader *r, const struct plan_state *before
     return "not a plan of this version";
   if (stated != size || size % 4 != 0)
     return "another size than it says";
-  if ((plan->flags & ~(PLAN_STAY | PLAN_KILL_ON_HANGUP | PLAN_FORWARD_SIGNALS | PLAN_SUBREAPER)))
+  if ((plan->flags & ~PLAN_FLAGS) != 0)
     return "unknown flags";
   if (plan->count == 0 || plan->count > PLAN_MAX_OPERATIONS)
     return "no operations, or too many";
@@ -255,8 +255,8 @@ static const char *read_header(struct reader *r, const struct plan_state *before
   return NULL;
 }
 
-const char *plan_decode(const void *data, size_t size, const struct plan_state *before,
-                        void *space, struct plan *plan, uint32_t *at) {
+const char *plan_decode(const void *data, size_t size, const struct plan_state *before, void *space,
+                        struct plan *plan, uint32_t *at) {
   const char *bytes = data;
   struct reader r = {.at = bytes, .end = bytes + size, .space = space};
   struct order order = {.now = *before};

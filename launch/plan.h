@@ -11,7 +11,13 @@ enum side { SIDE_LAUNCHER, SIDE_MIDDLE, SIDE_CONTAINER };
 #define NO_SLOT UINT32_MAX
 
 /* Plan flags. */
-enum { PLAN_STAY = 1, PLAN_KILL_ON_HANGUP = 2, PLAN_FORWARD_SIGNALS = 4, PLAN_SUBREAPER = 8 };
+enum {
+  PLAN_STAY = 1,
+  PLAN_KILL_ON_HANGUP = 2,
+  PLAN_FORWARD_SIGNALS = 4,
+  PLAN_SUBREAPER = 8,
+  PLAN_FLAGS = 15,
+};
 
 #define PLAN_MAGIC 0x504c524fU /* "ORLP" */
 #define PLAN_VERSION 1
@@ -21,8 +27,8 @@ enum { PLAN_STAY = 1, PLAN_KILL_ON_HANGUP = 2, PLAN_FORWARD_SIGNALS = 4, PLAN_SU
 
 /* Faults for tests (header). */
 #define NO_FAULT UINT32_MAX
-#define FAULT_KILL UINT32_MAX             /* the process that would perform the operation dies */
-#define FAULT_KILL_LAUNCHER 0xfffffffeU   /* the launcher dies, when the side is the container's */
+#define FAULT_KILL UINT32_MAX           /* the process that would perform the operation dies */
+#define FAULT_KILL_LAUNCHER 0xfffffffeU /* the launcher dies, when the side is the container's */
 
 /* One field of an operation; which member holds is said by the operation's signature. */
 struct arg {
@@ -61,8 +67,8 @@ struct plan_state {
 /* Decodes and checks a plan; strings stay where they are, the tables are made in `space`
  * (plan_space(size) bytes, aligned as for malloc). Both must outlive the plan. Returns NULL, or
  * what is wrong (a static string); then `at` is the operation it was found in. */
-const char *plan_decode(const void *data, size_t size, const struct plan_state *before,
-                        void *space, struct plan *plan, uint32_t *at);
+const char *plan_decode(const void *data, size_t size, const struct plan_state *before, void *space,
+                        struct plan *plan, uint32_t *at);
 
 /* Name and signature of a kind; NULL if there is none such. */
 const char *op_name(unsigned kind);

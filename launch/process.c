@@ -36,8 +36,8 @@ pid_t process_clone(uint64_t flags, int cgroup, int *pidfd, int *pid_out) {
 }
 
 void process_reset_signals(void) {
-  /* The kernel's own struct: libc keeps some signals to itself, but a disposition of "ignore" that the
-   * caller left there would be inherited all the same. */
+  /* The kernel's own struct: libc keeps some signals to itself, but a disposition of "ignore" that
+   * the caller left there would be inherited all the same. */
   static const struct {
     void *handler;
     unsigned long flags;
@@ -69,8 +69,7 @@ pid_t process_host_pid(const struct launch *l) {
 }
 
 static void add_part(struct state *s, const char *bytes, size_t length) {
-  s->parts[s->count++] =
-      (struct iovec){.iov_base = (void *)(uintptr_t)bytes, .iov_len = length};
+  s->parts[s->count++] = (struct iovec){.iov_base = (void *)(uintptr_t)bytes, .iov_len = length};
   s->size += length;
 }
 

@@ -22,8 +22,8 @@ int process_end(pid_t pid);
 /* PID of the calling process as the launcher's procfs has it, whatever namespace it is in. */
 pid_t process_host_pid(const struct launch *l);
 
-/* A container's state as hooks and seccomp agents get it: the strings of a list, joined by the PID of
- * the container's process on the host. */
+/* A container's state as hooks and seccomp agents get it: the strings of a list, joined by the PID
+ * of the container's process on the host. */
 struct state {
   char pid[16];
   struct iovec parts[64];
@@ -34,7 +34,8 @@ struct state {
 /* Puts it together; -1 after fail(). The parts point into `state` and into the list. */
 int process_state(struct launch *l, const struct arg *list, struct state *state);
 
-/* Turns the calling process, just cloned by the launcher or the middle one, into the container's. */
+/* Turns the calling process, just cloned by the launcher or the middle one, into the container's.
+ */
 void process_become_container(struct launch *l);
 
 /* Forks the middle process; returns in both. -1 after fail(). */

@@ -43,7 +43,7 @@ struct report {
   _Atomic int32_t listener;        /* seccomp listener + 1, of the container's process */
   _Atomic uint32_t listener_taken; /* the launcher has sent it */
   _Atomic uint32_t alive;          /* thread id of the launcher; FUTEX_OWNER_DIED once it is dead */
-  char output[440]; /* the end of what a hook or helper that failed has written */
+  char output[440];                /* the end of what a hook or helper that failed has written */
   struct times times[];
 };
 
@@ -62,8 +62,8 @@ int report_map(struct launch *l, int fd);
 /* Empties a failure that an operation has recorded and then dealt with. */
 void report_forget(struct launch *l);
 
-/* Time on CLOCK_MONOTONIC as the launcher's first process sees it, in ns, in every process and every
- * time namespace. */
+/* Time on CLOCK_MONOTONIC as the launcher's first process sees it, in ns, in every process and
+ * every time namespace. */
 uint64_t report_now(void);
 
 /* Marks the present operation as begun or as done. */

@@ -1,11 +1,11 @@
 /* Loading a seccomp filter, and handing over its listener.
  *
  * From the moment in which the filter is loaded, until somebody listens, each system call of the
- * container's process that the filter sends to the listener would wait for ever; which ones these are, we
- * do not know. So in between it makes none at all: it watches the shared report, from where the launcher
- * learns which descriptor the listener is (and takes it with pidfd_getfd(2)). It also has to learn
- * without a system call that the launcher was killed: the kernel marks a robust futex when its
- * owner dies (get_robust_list(2)). */
+ * container's process that the filter sends to the listener would wait for ever; which ones these
+ * are, we do not know. So in between it makes none at all: it watches the shared report, from where
+ * the launcher learns which descriptor the listener is (and takes it with pidfd_getfd(2)). It also
+ * has to learn without a system call that the launcher was killed: the kernel marks a robust futex
+ * when its owner dies (get_robust_list(2)). */
 
 #include <errno.h>
 #include <linux/filter.h>
@@ -59,8 +59,8 @@ int op_load_seccomp(struct launch *l, const struct arg *arg) {
   if (listen && (sides_send(l->peer, LOADING, 0, NULL, 0) < 0 ||
                  sides_expect(l, WATCHED, NULL, NULL, NULL) < 0))
     return fail(l, "send", NULL);
-  /* The filter may refuse prctl(2), and then the program would die with the launcher. What it still has
-   * to say to the launcher tells it whether that lives. */
+  /* The filter may refuse prctl(2), and then the program would die with the launcher. What it still
+   * has to say to the launcher tells it whether that lives. */
   sides_outlive_launcher(l);
   l->filtered = true;
   int listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
@@ -91,11 +91,10 @@ static int be_watched(struct launch *l) {
   return sides_send(l->peer, WATCHED, 0, NULL, 0) < 0 ? fail(l, "send", NULL) : 0;
 }
 
-static void be_unwatched(void) {
-  robust.head.list.next = &robust.head.list;
-}
+static void be_unwatched(void) { robust.head.list.next = &robust.head.list; }
 
-/* The listener, once the filter is loaded; -1 if the container's process or the caller goes away. */
+/* The listener, once the filter is loaded; -1 if the container's process or the caller goes away.
+ */
 static int take_listener(struct launch *l) {
   struct report *r = l->report;
   while (atomic_load(&r->listener) == 0) {
@@ -103,8 +102,7 @@ static int take_listener(struct launch *l) {
     struct timespec moment = {.tv_nsec = 50000};
     if (ppoll(p, 2, &moment, NULL) > 0 && atomic_load(&r->listener) == 0) {
       errno = ECONNRESET;
-      return r->failed != NO_OPERATION || p[0].revents != 0 ? -1
-                                                            : fail(l, "control socket", NULL);
+      return r->failed != NO_OPERATION || p[0].revents != 0 ? -1 : fail(l, "control socket", NULL);
     }
   }
   int fd = (int)syscall(SYS_pidfd_getfd, l->pidfd, atomic_load(&r->listener) - 1, 0);

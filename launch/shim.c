@@ -34,7 +34,8 @@ int shim_tell(struct launch *l, enum event event, int value) {
   return send(l->control, &message, sizeof message, MSG_NOSIGNAL) < 0 ? -1 : 0;
 }
 
-/* Whoever reads the container's output sees its end when the container closes it, so we keep no copy. */
+/* Whoever reads the container's output sees its end when the container closes it, so we keep no
+ * copy. */
 static void drop_descriptors(struct launch *l) {
   int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   for (int fd = 0; fd < 3; fd++)

@@ -156,14 +156,14 @@ int keep_terminal(struct launch *l, int master) {
 }
 
 int sides_die_with_launcher(struct launch *l) {
-  char byte;
+  struct pollfd end = {.fd = l->peer};
   if (l->side == SIDE_LAUNCHER || l->created || l->filtered)
     return 0;
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
     return fail(l, "prctl PDEATHSIG", NULL);
   /* If the launcher died before that, no signal will come. getppid(2) cannot tell in a new PID
    * namespace, but the launcher's end of the socket is closed before the signal is sent. */
-  if (recv(l->peer, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+  if (poll(&end, 1, 0) > 0)
     _exit(1);
   return 0;
 }

@@ -45,8 +45,8 @@ int sides_receive(int socket, void *message, unsigned size, int *fds, unsigned *
  * other side's death, and on the launcher's side that the caller hangs up. */
 int sides_expect(struct launch *l, enum what what, struct message *m, int *fds, unsigned *count);
 
-/* Makes this process, if it is not the launcher, die with the launcher. To be repeated after changes of
- * credentials, which reset it. -1 after fail(). */
+/* Makes this process, if it is not the launcher, die with the launcher. To be repeated after
+ * changes of credentials, which reset it. -1 after fail(). */
 int sides_die_with_launcher(struct launch *l);
 
 /* Ends that, from await_start or execute on. */

@@ -16,8 +16,8 @@
 
 #define IF_PERMITTED 1
 
-/* A working directory such as /proc/self/fd/7 leads out of the root as long as 7 is a directory of the
- * host (CVE-2024-21626). The kernel then says "(unreachable)", which libc hides. */
+/* A working directory such as /proc/self/fd/7 leads out of the root as long as 7 is a directory of
+ * the host (CVE-2024-21626). The kernel then says "(unreachable)", which libc hides. */
 int op_change_directory(struct launch *l, const struct arg *arg) {
   char where[4096];
   if (l->in_directory)
@@ -51,7 +51,8 @@ static int check_program(const char *path) {
   return (int)allowed;
 }
 
-/* As execvp(3): the first one that can be executed; EACCES if there were only others, else ENOENT. */
+/* As execvp(3): the first one that can be executed; EACCES if there were only others, else ENOENT.
+ */
 static const char *search_program(const char *name, const char *search) {
   static char found[4096];
   int error = ENOENT;
@@ -92,8 +93,8 @@ int op_await_start(struct launch *l, const struct arg *arg) {
   int listener = slot_fd(l, &arg[0]);
   if (listener < 0)
     return -1;
-  /* The answer comes when the caller was told. Without it the launcher has died, and nobody knows of this
-   * process: it must not wait for ever. */
+  /* The answer comes when the caller was told. Without it the launcher has died, and nobody knows
+   * of this process: it must not wait for ever. */
   sides_outlive_launcher(l);
   if (sides_send(l->peer, AWAITING, 0, NULL, 0) < 0)
     _exit(1);
@@ -114,8 +115,8 @@ int op_await_start(struct launch *l, const struct arg *arg) {
   return 0;
 }
 
-/* Moves the descriptors that the program is to have to 3, 4, ..., and closes or marks all others. The
- * own ones go out of the way first. */
+/* Moves the descriptors that the program is to have to 3, 4, ..., and closes or marks all others.
+ * The own ones go out of the way first. */
 static int arrange_descriptors(struct launch *l, uint32_t first, uint32_t count) {
   int above = 3 + (int)count;
   int *own[] = {&l->peer, &l->start};
