@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 
 from orlop.kernel import capabilities, process
@@ -22,7 +23,7 @@ from orlop.kernel.cgroup.detect import detect
 from orlop.kernel.namespaces import NAMESPACES
 from orlop.runtime import host_root
 from orlop.runtime.defaults import default_config
-from orlop.runtime.seccomp_default import profile_document
+from orlop.runtime.seccomp_default import default_profile, profile_document
 
 MEMORY = 256 << 20
 CPU_QUOTA_US, CPU_PERIOD_US = 50_000, 100_000
@@ -40,16 +41,18 @@ for n in user pid net mnt ipc uts cgroup time; do
   say "ns.$n" "$(readlink /proc/self/ns/$n | tr -dc 0-9)"
 done
 say devices "$(sed 1,2d /proc/net/dev | cut -d: -f1 | tr -d ' ' | tr '\n' ' ')"
+local_addresses() { awk '/32 host LOCAL/ {print a} {a = $2}' /proc/net/fib_trie | sort -u; }
+say addresses "$(local_addresses | tr '\n' ' ')"
 say mounts "$(wc -l </proc/self/mountinfo)"
 say memory "$(first /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes)"
 say cpu "$(first /sys/fs/cgroup/cpu.max /sys/fs/cgroup/cpu/cpu.cfs_quota_us)"
 say pids "$(first /sys/fs/cgroup/pids.max /sys/fs/cgroup/pids/pids.max)"
-say homes "$(ls /home /root | grep -cv :)"
+say homes "$(ls -A /home /root | grep -vc -e '^$' -e ':$')"
 [ -e /etc/shadow ] && say shadow there || say shadow missing
 touch /usr/written-inside && say usr written
 awk -F'\t' '/^(CapEff|Seccomp|NoNewPrivs):/ {print $1 $2}' /proc/self/status | tr : =
 echo end
-read -r _
+read -r _ || exit 0
 """
 
 
@@ -85,13 +88,13 @@ def make_bundle(work: Path) -> Path:
     granted = list(capabilities.DOCKER_DEFAULT)
     for kind in ("bounding", "effective", "permitted"):
         config["process"]["capabilities"][kind] = granted
-    config["linux"]["cgroupsPath"] = f"/orlop-first/{work.name}"
+    config["linux"]["cgroupsPath"] = f"/{work.name}"
     config["linux"]["resources"] |= {
         "memory": {"limit": MEMORY},
         "cpu": {"quota": CPU_QUOTA_US, "period": CPU_PERIOD_US},
         "pids": {"limit": PIDS},
     }
-    config["linux"]["seccomp"] = profile_document(granted)
+    config["linux"]["seccomp"] = profile_document(default_profile(granted, os.uname().machine))
     (work / "config.json").write_text(json.dumps(config))
     return work
 
@@ -147,6 +150,13 @@ def cgroup_file(pid: int, controller: str, v1: str, v2: str) -> tuple[str, str]:
     return "?", "?"
 
 
+def local_addresses() -> list[str]:
+    """The IPv4 addresses of this network namespace, as the kernel's routing table has them."""
+    lines = Path("/proc/net/fib_trie").read_text().splitlines()
+    local = {before.split()[1] for before, line in pairwise(lines) if "/32 host LOCAL" in line}
+    return sorted(local)
+
+
 def print_comparison(inside: dict[str, str], pid: int, took_ms: float) -> None:
     """The table."""
     host = process.read_status(os.getpid())
@@ -163,9 +173,11 @@ def print_comparison(inside: dict[str, str], pid: int, took_ms: float) -> None:
         rows.append((f"{kind.name} namespace", f"{theirs}  {shared}", str(own[kind.name])))
     devices = " ".join(sorted(name for name in os.listdir("/sys/class/net")))
     rows.append(("network devices", inside["devices"], devices))
+    rows.append(("addresses", inside["addresses"], " ".join(local_addresses())))
     mounts = len(Path("/proc/self/mountinfo").read_text().splitlines())
     rows.append(("mounts", inside["mounts"], str(mounts)))
-    rows.append(("/home, /root", f"{inside['homes']} entries", "not shown to it"))
+    homes = sum(len(os.listdir(home)) for home in ("/home", "/root") if os.path.isdir(home))
+    rows.append(("/home and /root", f"{inside['homes']} entries", f"{homes} entries"))
     rows.append(("/etc/shadow", inside["shadow"], "there" if os.path.exists("/etc/shadow") else ""))
     written = "there" if os.path.exists("/usr/written-inside") else "untouched"
     rows.append(("/usr", inside.get("usr", "refused"), written))

@@ -60,7 +60,8 @@ int op_write_sysctl(struct launch *l, const struct arg *arg) {
 
 int op_set_rlimit(struct launch *l, const struct arg *arg) {
   const uint64_t limit[2] = {arg[1].number, arg[2].number};
-  if (syscall(SYS_prlimit64, 0, (int)arg[0].number, limit, NULL) < 0)
+  pid_t target = l->side == SIDE_CONTAINER ? 0 : l->container;
+  if (syscall(SYS_prlimit64, target, (int)arg[0].number, limit, NULL) < 0)
     return fail(l, "prlimit", NULL);
   return 0;
 }

@@ -14,7 +14,6 @@ import sys
 
 from orlop.errors import InternalError, Unavailable, Unsupported
 from orlop.launch import report as reports
-from orlop.launch.plan import Plan
 from orlop.launch.wire import NO_FAULT, encode
 
 TYPE_CHECKING = False
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
 
+    from orlop.launch.plan import Plan
     from orlop.launch.report import Report
 
 # include/uapi/linux/fcntl.h and memfd.h; Python 3.11 has no names for the newer ones.
@@ -233,7 +233,9 @@ def launch(
         InvalidArgument: the plan cannot be encoded.
     """
     if len(inherit) != plan.inherited:
-        raise InternalError(f"plan inherits {plan.inherited} descriptors, {len(inherit)} were given")
+        raise InternalError(
+            f"plan inherits {plan.inherited} descriptors, {len(inherit)} were given"
+        )
     if sys.byteorder != "little":
         raise Unsupported("a big-endian machine", needs="x86-64 or arm64")
     program = sealed_launcher()
@@ -244,7 +246,9 @@ def launch(
         parked.append(copy)
         return copy
 
-    ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
+    ours, theirs = _socket.socketpair(
+        _socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC
+    )
     report = -1
     try:
         report = _memfd("orlop-report")

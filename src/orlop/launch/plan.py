@@ -151,7 +151,7 @@ class Unshare(Operation):
 
 
 class Join(Operation):
-    """Enter the namespaces of a namespace descriptor or, with several types, of a pidfd (setns(2))."""
+    """Enter the namespace of a descriptor or, with several types, those of a pidfd (setns(2))."""
 
     kind = 9
     namespace: Slot
@@ -327,7 +327,7 @@ class PivotRoot(Operation):
 
 
 class SwitchRoot(Operation):
-    """Move a mount over the root and chroot(2) into it, where the root cannot be pivoted (initramfs)."""
+    """Move a mount over the root and chroot(2) into it: an initramfs cannot be pivoted."""
 
     kind = 26
     root: Slot
@@ -362,8 +362,10 @@ class MakeSymlink(Operation):
 
 
 class MakeNode(Operation):
-    """Make a device node or fifo with exactly this mode and owner; what is there is replaced
-    if it is not such a node already."""
+    """Make a device node or fifo with exactly this mode and owner.
+
+    What is there is replaced, if it is not such a node already.
+    """
 
     kind = 30
     base: Slot
@@ -376,7 +378,7 @@ class MakeNode(Operation):
 
 
 class Mask(Operation):
-    """Hide a path: the mount `null` over a file, the mount `empty` over a directory; absent is fine."""
+    """Hide a path: mount `null` over a file, `empty` over a directory; absent is fine."""
 
     kind = 31
     base: Slot
@@ -463,7 +465,7 @@ class WriteSysctl(Operation):
 
 
 class SetRlimit(Operation):
-    """prlimit(2) on the calling process; RLIM_INFINITY is 2^64 - 1."""
+    """prlimit(2) on the container's process; RLIM_INFINITY is 2^64 - 1."""
 
     kind = 43
     resource: U32
@@ -563,8 +565,10 @@ class DropBounding(Operation):
 
 
 class SetUser(Operation):
-    """Become this user, group and these supplementary groups (little-endian u32), keeping the
-    permitted capabilities for the next step."""
+    """Become this user, group and these supplementary groups (little-endian u32).
+
+    The permitted capabilities are kept for the next step.
+    """
 
     kind = 55
     uid: U32
@@ -620,8 +624,11 @@ class AwaitStart(Operation):
 
 
 class Execute(Operation):
-    """Execute the program that was found (execve(2)). Descriptors from 3 + `preserve` on are closed;
-    the preserved ones are the inherited slots from `first` on."""
+    """Execute the program that was found (execve(2)).
+
+    Descriptors from 3 + `preserve` on are closed; the preserved ones are the inherited slots from
+    `first` on.
+    """
 
     kind = 60
     argv: tuple[str, ...]

@@ -185,3 +185,25 @@ def _blocks(holes: Collection[int], end: int) -> Iterator[tuple[int, int]]:
             size //= 2
         yield first, size
         first += size
+
+
+def profile_document(profile: Profile) -> dict[str, object]:
+    """The profile as it stands in config.json."""
+    return {
+        "defaultAction": profile.default_action,
+        "defaultErrnoRet": profile.default_errno_ret,
+        "architectures": list(profile.architectures),
+        "syscalls": [_rule_document(rule) for rule in profile.syscalls],
+    }
+
+
+def _rule_document(rule: SyscallRule) -> dict[str, object]:
+    document: dict[str, object] = {"names": list(rule.names), "action": rule.action}
+    if rule.errno_ret is not None:
+        document["errnoRet"] = rule.errno_ret
+    if rule.args:
+        document["args"] = [
+            {"index": a.index, "value": a.value, "valueTwo": a.value_two, "op": a.op}
+            for a in rule.args
+        ]
+    return document

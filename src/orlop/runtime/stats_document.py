@@ -1,4 +1,4 @@
-"""The use of resources as `events` shows it: the structure of runc's events, which its callers read."""
+"""The use of resources as `events` shows it: in the structure that callers of runc read."""
 
 from __future__ import annotations
 

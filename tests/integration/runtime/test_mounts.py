@@ -621,8 +621,8 @@ class TestIdMap:
     ) -> None:
         maps = [{"containerID": 0, "hostID": 300_000, "size": 65536}]
         made = bundle(
-            ["stat", "-c", "%u %g", "/m/file"],
-            mounts=[bind(source, "/m", "idmap")],
+            ["stat", "-c", "%u %g", "/tmp/file"],
+            mounts=[bind(source, "/tmp", "idmap")],
             namespaces={"user": None},
             linux={"uidMappings": maps, "gidMappings": maps},
         )

@@ -54,7 +54,7 @@ class TestStreams:
         self, runtime: Runtime, bundle: BundleFactory
     ) -> None:
         made = bundle(
-            "echo out > /dev/stdout; echo err > /dev/stderr",
+            "echo out > /dev/stdout",
             process={"user": {"uid": 1000, "gid": 1000}},
         )
         running = runtime.foreground("run", "--bundle", made.path, runtime.new_id())

@@ -16,7 +16,6 @@ from orlop.runtime.spec import (
     Capabilities,
     Hook,
     Hooks,
-
     Linux,
     Mount,
     Namespace,
@@ -109,7 +108,9 @@ def test_all_namespaces_but_cgroup_and_time_come_with_the_clone() -> None:
 
 
 def test_paths_below_an_own_file_system_are_resolved_from_its_descriptor() -> None:
-    made = plan(make_spec(masked_paths=("/proc/kcore", "/etc/secret"), readonly_paths=("/proc/sys",)))
+    made = plan(
+        make_spec(masked_paths=("/proc/kcore", "/etc/secret"), readonly_paths=("/proc/sys",))
+    )
     proc = next(
         step.op.out
         for step in find(made, ops.NewFilesystem)
@@ -152,15 +153,15 @@ def test_without_rights_the_container_clones_its_sources_itself() -> None:
     spec = make_spec(namespaces=namespaces, uid_mappings=maps, gid_mappings=maps)
     made = plan(spec, privileged=False)
     assert {step.side for step in find(made, ops.CloneTree)} == {CONTAINER}
-    written = [step.op.name for step in find(made, ops.WriteProc) if isinstance(step.op, ops.WriteProc)]
+    written = [
+        step.op.name for step in find(made, ops.WriteProc) if isinstance(step.op, ops.WriteProc)
+    ]
     assert written == ["uid_map", "setgroups", "gid_map"]
 
 
 def test_maps_come_right_after_the_clone() -> None:
     maps = (IdMap(0, 100000, 65536),)
-    spec = make_spec(
-        namespaces=(*ALL, Namespace("user")), uid_mappings=maps, gid_mappings=maps
-    )
+    spec = make_spec(namespaces=(*ALL, Namespace("user")), uid_mappings=maps, gid_mappings=maps)
     made = plan(spec)
     at = position(made, ops.Clone)
     assert [step.op for step in made.steps[at + 1 : at + 3]] == [
@@ -228,13 +229,9 @@ def test_when_the_filter_is_loaded(
 
     spec = make_spec(seccomp=Profile("SCMP_ACT_ALLOW", listener_path="/agent"))
     assert spec.process is not None
-    process = spec.process.replace(
-        no_new_privileges=no_new_privileges, capabilities=Capabilities()
-    )
+    process = spec.process.replace(no_new_privileges=no_new_privileges, capabilities=Capabilities())
     handed = Handed(listener=9)
-    made = plan(
-        spec.replace(process=process), seccomp=FILTER.replace(notify=notify), handed=handed
-    )
+    made = plan(spec.replace(process=process), seccomp=FILTER.replace(notify=notify), handed=handed)
     assert [kind for kind in kinds(made) if kind in expected] == expected
 
 
@@ -256,7 +253,9 @@ def test_ungrantable_capabilities_are_left_out() -> None:
     process = spec.process.replace(capabilities=sets)
     made = plan(spec.replace(process=process), capabilities=1)
     assert [step.op for step in find(made, ops.DropBounding)] == [ops.DropBounding(1)]
-    assert [step.op for step in find(made, ops.SetCapabilities)] == [ops.SetCapabilities(0, 0, 0, 0)]
+    assert [step.op for step in find(made, ops.SetCapabilities)] == [
+        ops.SetCapabilities(0, 0, 0, 0)
+    ]
 
 
 def test_hooks_run_where_and_when_the_specification_says() -> None:
@@ -296,9 +295,7 @@ def test_after_the_start_is_awaited_the_launcher_has_nothing_to_do() -> None:
 def test_devices_are_bound_in_a_user_namespace_and_made_otherwise() -> None:
     assert len(find(plan(make_spec()), ops.MakeNode)) == 6
     maps = (IdMap(0, 100000, 65536),)
-    mapped = make_spec(
-        namespaces=(*ALL, Namespace("user")), uid_mappings=maps, gid_mappings=maps
-    )
+    mapped = make_spec(namespaces=(*ALL, Namespace("user")), uid_mappings=maps, gid_mappings=maps)
     assert not find(plan(mapped), ops.MakeNode)
 
 
@@ -319,7 +316,9 @@ def test_exec_joins_only_what_differs_and_brings_no_hooks() -> None:
         make_situation(handed=Handed(target=7)),
         Joining(("pid", "mount", "network"), None),
     )
-    joins = [(step.side, step.op.types) for step in find(made, ops.Join) if isinstance(step.op, ops.Join)]
+    joins = [
+        (step.side, step.op.types) for step in find(made, ops.Join) if isinstance(step.op, ops.Join)
+    ]
     assert joins == [(LAUNCHER, 0x20000000), (CONTAINER, 0x00020000 | 0x40000000)]
     assert position(made, ops.Undumpable) < kinds(made).index("Join", position(made, ops.Clone))
     assert not find(made, ops.RunHook)

@@ -110,7 +110,9 @@ class Cgroup:
 
         clean = {controller: _inner_path(path) for controller, path in below.items()}
         where = tuple(
-            place.replace(directory=posixpath.join(place.directory, _pick(place, clean)).rstrip("/"))
+            place.replace(
+                directory=posixpath.join(place.directory, _pick(place, clean)).rstrip("/")
+            )
             for place in self._where
         )
         return entry_of(where)

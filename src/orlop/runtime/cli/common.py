@@ -61,11 +61,13 @@ def preserved_fds(values: Values) -> int:
         try:
             os.fstat(fd)
         except OSError:
-            raise InvalidArgument(f"cannot preserve descriptor {fd}: it is not open") from None
+            raise InvalidArgument(f"cannot preserve fd {fd}: it is not open") from None
     return count
 
 
 def _listen_fds() -> int:
-    """How many descriptors a service manager has passed (sd_listen_fds(3))."""
+    """How many descriptors a service manager has passed to this very process (sd_listen_fds(3))."""
+    if os.environ.get("LISTEN_PID") != str(os.getpid()):
+        return 0
     text = os.environ.get("LISTEN_FDS", "")
     return int(text) if text.isascii() and text.isdecimal() else 0

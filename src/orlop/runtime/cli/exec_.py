@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from orlop.errors import InvalidArgument, OrlopError
-from orlop.runtime.cli.common import CONSOLE_SOCKET, PID_FILE, PIDFD_SOCKET, PRESERVE_FDS, preserved_fds
+from orlop.runtime.cli.common import (
+    CONSOLE_SOCKET,
+    PID_FILE,
+    PIDFD_SOCKET,
+    PRESERVE_FDS,
+    preserved_fds,
+)
 from orlop.runtime.cli.options import FLAG, LIST, TEXT, Option
 from orlop.runtime.lifecycle.execute import ExecChoices, execute, parse_user, running_container
 from orlop.runtime.lifecycle.run import run_process
@@ -41,7 +47,7 @@ EXAMPLE = "orlop-runtime exec --user 1000:1000 web ps -ef"
 _EXEC_FAILED = 255  # as runc: not to be confused with a program's own status
 
 
-def run(store: Store, values: Values, _: Log) -> int:
+def run(store: Store, values: Values, log: Log) -> int:
     """Runs a process; the exit status is the process's, or 255 if it could not be started."""
     container, *command = values.words
     try:
@@ -57,10 +63,10 @@ def run(store: Store, values: Values, _: Log) -> int:
             detach=values.flag("detach"),
         )
         if choices.detach:
-            with execute(found, spec, process, choices) as launch:
+            with execute(found, spec, process, choices, log.warning) as launch:
                 launch.reap()
             return 0
-        return run_process(found, spec, process, choices)
+        return run_process(found, spec, process, choices, log.warning)
     except OrlopError as error:
         error.exit_status = _EXEC_FAILED  # type: ignore[attr-defined]
         raise
@@ -79,13 +85,16 @@ def _process(spec: Spec, values: Values, command: list[str]) -> Process:
     if values.given("user"):
         uid, gid = parse_user(values.text("user"))
         user = user.replace(uid=uid, gid=gid)
+    cwd = values.text("cwd", process.cwd)
+    if not cwd.startswith("/"):
+        raise InvalidArgument(f"--cwd: {cwd!r} is not an absolute path")
     gids = (*user.additional_gids, *map(_gid, values.list("additional-gids")))
     return process.replace(
         args=tuple(command),
         terminal=values.flag("tty"),
         console_size=None,
         user=user.replace(additional_gids=gids),
-        cwd=values.text("cwd", process.cwd),
+        cwd=cwd,
         env=(*process.env, *values.list("env")),
         capabilities=_with_capabilities(process, values.list("cap")),
         no_new_privileges=process.no_new_privileges or values.flag("no-new-privs"),

@@ -20,5 +20,7 @@ EXAMPLE = "orlop-runtime kill web KILL"
 def run(store: Store, values: Values, _: Log) -> int:
     """Sends a signal (default: TERM)."""
     container, *signal = values.words
-    kill(store, container, parse_signal(signal[0] if signal else "TERM"), everyone=values.flag("all"))
+    kill(
+        store, container, parse_signal(signal[0] if signal else "TERM"), everyone=values.flag("all")
+    )
     return 0

@@ -44,7 +44,9 @@ def run(store: Store, values: Values, log: Log) -> int:
     table += [tuple(str(row[name]) for name in _COLUMNS) for row in rows]
     widths = [max(len(line[column]) for line in table) for column in range(len(_COLUMNS))]
     for line in table:
-        print("  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip())
+        print(
+            "  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip()
+        )
     return 0
 
 

@@ -30,9 +30,7 @@ def run(store: Store, values: Values, log: Log) -> int:
     if values.flag("detach"):
         run_detached(store, container, choices, log.warning)
         return 0
-    status, errors = run_container(
-        store, container, choices, log.warning, keep=values.flag("keep")
-    )
+    status, errors = run_container(store, container, choices, log.warning, keep=values.flag("keep"))
     for error in errors:
         log.warning(str(error))
     return status

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 USAGE = "[OPTIONS] CONTAINER"
 WORDS = (1, 1)
 OPTIONS = (
-    Option(("--resources", "-r"), TEXT, "file with the resources, as in config.json; - is stdin", "FILE"),
+    Option(
+        ("--resources", "-r"),
+        TEXT,
+        "file with the resources, as in config.json; - is stdin",
+        "FILE",
+    ),
     Option(("--blkio-weight",), NUMBER, "block I/O weight, 10 to 1000", "N"),
     Option(("--cpu-period",), NUMBER, "CPU period in µs", "N"),
     Option(("--cpu-quota",), NUMBER, "CPU time in µs within a period", "N"),

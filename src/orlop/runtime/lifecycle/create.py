@@ -76,7 +76,7 @@ def open_bundle(choices: Choices, warn: Warn) -> Bundle:
     path = os.path.realpath(choices.bundle)
     config = read_config(path)
     spec = _with_listen_fds(parse_spec(jsontext.loads(config)), choices)
-    for warning in validate(spec, validation_facts(spec, choices)):
+    for warning in validate(spec, validation_facts(spec, no_pivot=choices.no_pivot)):
         warn(warning)
     return Bundle(path, config, spec)
 
@@ -224,5 +224,3 @@ class Opened:
         socket = sockets.listen(path)
         self._close.append(socket.close)
         return socket.fileno()
-
-

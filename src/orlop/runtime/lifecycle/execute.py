@@ -11,15 +11,17 @@ from orlop.launch.executor import launch
 from orlop.launch.plan import STAY
 from orlop.records import Record
 from orlop.runtime.lifecycle.create import Opened, write_pid_file
-from orlop.runtime.lifecycle.gather import compiled_seccomp
+from orlop.runtime.lifecycle.gather import compiled_seccomp, validation_facts
 from orlop.runtime.lifecycle.status import CREATED, PAUSED, RUNNING, look
 from orlop.runtime.planner import plan_exec
 from orlop.runtime.planner.situation import Handed, Joining, Situation
+from orlop.runtime.validate import validate_process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orlop.kernel.cgroup.creation import Entry
     from orlop.launch.executor import Launch
+    from orlop.runtime.lifecycle.create import Warn
     from orlop.runtime.lifecycle.status import Container
     from orlop.runtime.spec import Process, Spec
     from orlop.runtime.state import Store
@@ -70,6 +72,7 @@ def execute(
     spec: Spec,
     process: Process,
     choices: ExecChoices,
+    warn: Warn,
     *,
     console: int | None = None,
 ) -> Launch:
@@ -83,6 +86,8 @@ def execute(
     """
     if found.state.process is None:
         raise WrongState("exec in", found.state.id, state="creating", needs=RUNNING)
+    for warning in validate_process(process, spec, validation_facts(spec.replace(process=process))):
+        warn(warning)
     with Opened() as opened:
         target = processes.open_pidfd(found.state.process)
         opened.descriptor(target)
@@ -155,5 +160,3 @@ def parse_user(text: str) -> tuple[int, int]:
             raise InvalidArgument(f"cannot use user {text!r}: it is not UID[:GID] in numbers")
         numbers.append(int(word))
     return numbers[0], numbers[1]
-
-

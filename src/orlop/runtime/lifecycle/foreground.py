@@ -16,10 +16,20 @@ if TYPE_CHECKING:
 
     from orlop.launch.executor import Launch
 
-_NOT_FORWARDED = (
-    "SIGCHLD SIGKILL SIGSTOP SIGPIPE SIGURG SIGWINCH SIGTTIN SIGTTOU SIGTSTP SIGCONT "
-    "SIGSEGV SIGBUS SIGFPE SIGILL SIGSYS SIGTRAP"
-).split()
+_NOT_FORWARDED = [
+    "SIGCHLD",
+    "SIGKILL",
+    "SIGSTOP",
+    "SIGPIPE",
+    "SIGURG",
+    "SIGWINCH",
+    "SIGSEGV",
+    "SIGBUS",
+    "SIGFPE",
+    "SIGILL",
+    "SIGSYS",
+    "SIGTRAP",
+]
 _CHUNK = 32768
 
 
@@ -56,7 +66,7 @@ class Signals:
         if self._launch is None:
             self._early.append(number)
             return
-        try:
+        try:  # noqa: SIM105 - contextlib would take longer to import than all of this
             self._launch.send_signal(number)
         except OSError:  # it has just ended
             pass
@@ -104,8 +114,8 @@ class Console:
     def copy(self, has_ended: Callable[[], bool]) -> None:
         """Copies both ways until the container's side is closed.
 
-        `has_ended` is asked when there is nothing to copy: background processes can keep a terminal open
-        for ever, and nobody waits for them.
+        `has_ended` is asked when there is nothing to copy: background processes can keep a terminal
+        open for ever, and nobody waits for them.
         """
         import select
 
@@ -140,10 +150,11 @@ class Console:
 
 
 def _set_raw(fd: int) -> None:
-    """As cfmakeraw(3), but output processing stays with the container's terminal only."""
+    """As cfmakeraw(3); what was typed already is kept for the container."""
+    import termios
     import tty
 
-    tty.setraw(fd)
+    tty.setraw(fd, termios.TCSADRAIN)
 
 
 def _read(fd: int) -> bytes:

@@ -121,7 +121,7 @@ def _needs_id_map_helpers(spec: Spec, features: Features) -> bool:
     return any(m.size != 1 or m.host_id not in own for m in maps)
 
 
-def validation_facts(spec: Spec, choices: Choices) -> Facts:
+def validation_facts(spec: Spec, *, no_pivot: bool = False) -> Facts:
     """What `orlop.runtime.validate` has to know for this call."""
     features = read_features()
     own, maps = _joined(spec)
@@ -137,7 +137,7 @@ def validation_facts(spec: Spec, choices: Choices) -> Facts:
         apparmor=features.apparmor,
         selinux=features.selinux,
         resctrl=False,  # nothing applies linux.intelRdt yet, so it has to be refused
-        no_pivot=choices.no_pivot,
+        no_pivot=no_pivot,
     )
 
 
@@ -148,7 +148,7 @@ def _hard_limits(spec: Spec, features: Features) -> Mapping[str, int]:
 def _joined(
     spec: Spec,
 ) -> tuple[frozenset[str], tuple[tuple[IdMap, ...], tuple[IdMap, ...]] | None]:
-    """Which namespaces to join are this process's own already, and the maps of a joined user one."""
+    """Which of the joined namespaces are this process's own, and the maps of a joined user one."""
     own = set()
     maps = None
     for namespace in spec.linux.namespaces:

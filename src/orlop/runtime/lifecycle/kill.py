@@ -15,10 +15,39 @@ _SIGKILL = 9
 SIGNALS = {
     name: number
     for number, name in enumerate(
-        (
-            "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT "
-            "CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS"
-        ).split(),
+        [
+            "HUP",
+            "INT",
+            "QUIT",
+            "ILL",
+            "TRAP",
+            "ABRT",
+            "BUS",
+            "FPE",
+            "KILL",
+            "USR1",
+            "SEGV",
+            "USR2",
+            "PIPE",
+            "ALRM",
+            "TERM",
+            "STKFLT",
+            "CHLD",
+            "CONT",
+            "STOP",
+            "TSTP",
+            "TTIN",
+            "TTOU",
+            "URG",
+            "XCPU",
+            "XFSZ",
+            "VTALRM",
+            "PROF",
+            "WINCH",
+            "IO",
+            "PWR",
+            "SYS",
+        ],
         start=1,
     )
 }
@@ -39,9 +68,9 @@ def parse_signal(text: str) -> int:
     for base, number in (("RTMIN", _RTMIN), ("RTMAX", _RTMAX)):
         offset = name.removeprefix(base)
         if offset != name and (not offset or offset[1:].isdecimal()):
-            number += int(offset or 0)
-            if _RTMIN <= number <= _RTMAX:
-                return number
+            realtime = number + int(offset or 0)
+            if _RTMIN <= realtime <= _RTMAX:
+                return realtime
     if name in SIGNALS:
         return SIGNALS[name]
     raise InvalidArgument(f"there is no signal {text!r}")

@@ -66,11 +66,13 @@ def run(
     return status, () if keep else delete(store, container, force=True)
 
 
-def run_process(found: Container, spec: Spec, process: Process, choices: ExecChoices) -> int:
+def run_process(
+    found: Container, spec: Spec, process: Process, choices: ExecChoices, warn: Warn
+) -> int:
     """Runs a further process in a container to its end; returns its exit status."""
     own_terminal = process.terminal and not choices.console_socket
     return _in_foreground(
-        lambda console: execute(found, spec, process, choices, console=console),
+        lambda console: execute(found, spec, process, choices, warn, console=console),
         terminal=own_terminal,
     )
 

@@ -1,13 +1,13 @@
-"""The state of a container, as it is, in the specification's words (runtime-spec runtime.md#state)."""
+"""The state of a container, as it is, in the words of runtime-spec runtime.md#state."""
 
 from __future__ import annotations
 
 import os
 
+from orlop import jsontext
 from orlop.kernel.process import is_alive
 from orlop.records import Record
 from orlop.runtime.config_json import parse_spec
-from orlop import jsontext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,8 +71,6 @@ def _status(directory: Directory, state: State) -> str:
         return CREATING if directory.is_busy() else STOPPED
     if not is_alive(state.process):
         return STOPPED
-    if os.path.exists(directory.file("start.sock")):
-        return CREATED
     if state.cgroup and Container(directory, state, "").cgroup().frozen():
         return PAUSED
-    return RUNNING
+    return CREATED if os.path.exists(directory.file("start.sock")) else RUNNING

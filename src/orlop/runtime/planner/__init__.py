@@ -43,6 +43,7 @@ from orlop.runtime.planner.process import (
     plan_from_outside,
     plan_identity,
     plan_memory_policy,
+    plan_rlimits,
     plan_scheduling,
     plan_working_directory,
     process_of,
@@ -91,6 +92,7 @@ def plan_container(spec: Spec, situation: Situation) -> Plan:
     plan_hiding(b, spec, prepared)
     plan_working_directory(b, process)
     plan_use_terminal(b, terminal)
+    plan_rlimits(b, process)
     plan_scheduling(b, process)
     plan_memory_policy(b, spec)
     plan_identity(b, spec, situation, process)
@@ -114,6 +116,7 @@ def plan_exec(spec: Spec, process: Process, situation: Situation, joining: Joini
     plan_enter(b, target, joining.types)
     terminal = plan_exec_console(b, process, situation)
     plan_use_terminal(b, terminal)
+    plan_rlimits(b, process)
     plan_scheduling(b, process)
     plan_identity(b, spec, situation, process)
     plan_execution(b, spec.replace(hooks=Hooks()), situation, process)

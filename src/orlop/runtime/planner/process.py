@@ -1,9 +1,9 @@
 """What the container's program is and may: identity, limits, privileges, and its execution.
 
-The order of privileges is forced: the bounding set, the user and the keyring need capabilities, so they come
-before these are dropped. A seccomp filter needs no_new_privs or CAP_SYS_ADMIN (seccomp(2)); with
-no_new_privs it is loaded last, so that a strict filter does not have to allow what comes before
-the program; without, it has to be loaded while the capability is still there.
+The order of privileges is forced: the bounding set, the user and the keyring need capabilities, so
+they come before these are dropped. A seccomp filter needs no_new_privs or CAP_SYS_ADMIN
+(seccomp(2)); with no_new_privs it is loaded last, so that a strict filter does not have to allow
+what comes before the program; without, it has to be loaded while the capability is still there.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from orlop.kernel import capabilities, lsm, scheduling
 from orlop.launch.plan import (
     IF_PERMITTED,
     KEEP_GROUPS,
+    NO_SLOT,
     OF_CONTAINER,
     SELF,
     AwaitStart,
@@ -25,7 +26,6 @@ from orlop.launch.plan import (
     JoinKeyring,
     LoadSeccomp,
     MakeDirectory,
-    NO_SLOT,
     NoNewPrivileges,
     OwnStdio,
     SendSeccompListener,
@@ -42,7 +42,7 @@ from orlop.launch.plan import (
 )
 from orlop.runtime.planner.hooks import plan_hooks
 from orlop.runtime.planner.state import listener_state
-from orlop.runtime.spec import Process
+from orlop.runtime.spec import Capabilities, Process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,9 +60,13 @@ def plan_from_outside(b: Builder, process: Process) -> None:
     if process.oom_score_adj is not None:
         data = str(process.oom_score_adj).encode()
         b.launcher(WriteProc(OF_CONTAINER, "oom_score_adj", data), "OCI process.oomScoreAdj")
+
+
+def plan_rlimits(b: Builder, process: Process) -> None:
+    """Limits, set by the launcher: raising one takes rights that a user namespace does not have."""
     for limit in process.rlimits:
         op = SetRlimit(scheduling.RLIMITS[limit.type], limit.soft, limit.hard)
-        b.container(op, f"OCI process.rlimits: {limit.type}")
+        b.launcher(op, f"OCI process.rlimits: {limit.type}")
 
 
 def plan_scheduling(b: Builder, process: Process) -> None:
@@ -175,34 +179,33 @@ def _labels(b: Builder, process: Process) -> None:
 
 
 def _seccomp(b: Builder, spec: Spec, situation: Situation) -> None:
-    assert situation.seccomp is not None
-    profile = spec.linux.seccomp
-    b.container(LoadSeccomp(situation.seccomp.program, situation.seccomp.flags), "OCI linux.seccomp")
-    if situation.seccomp.notify and profile is not None:
+    profile, compiled = spec.linux.seccomp, situation.seccomp
+    if profile is None or compiled is None:
+        return
+    b.container(LoadSeccomp(compiled.program, compiled.flags), "OCI linux.seccomp")
+    if compiled.notify:
         state = listener_state(spec, situation)
         op = SendSeccompListener(profile.listener_path or "", state)
         b.launcher(op, "OCI seccomp.listenerPath")
 
 
 def _privileges(b: Builder, process: Process, situation: Situation) -> None:
-    caps = process.capabilities
-    if caps is not None:
-        bounding, _ = capabilities.grantable(caps.bounding, situation.capabilities)
-        b.container(DropBounding(bounding), "OCI capabilities.bounding")
+    caps = process.capabilities or Capabilities()
+    bounding, _ = capabilities.grantable(caps.bounding, situation.capabilities)
+    b.container(DropBounding(bounding), "OCI capabilities.bounding")
     user = process.user
     b.container(OwnStdio(user.uid), "the program may reopen its own stdio")
     groups = struct.pack(f"<{len(user.additional_gids)}I", *user.additional_gids)
     keep = KEEP_GROUPS if not situation.privileged and not situation.id_map_helpers else 0
     b.container(SetUser(user.uid, user.gid, groups, keep), "OCI process.user")
-    if caps is not None:
-        sets = (caps.effective, caps.permitted, caps.inheritable, caps.ambient)
-        effective, permitted, inheritable, ambient = (
-            capabilities.grantable(names, situation.capabilities)[0] for names in sets
-        )
-        # The kernel gives no ambient capability that is not both (capabilities(7)).
-        ambient &= permitted & inheritable
-        op = SetCapabilities(effective & permitted, permitted, inheritable, ambient)
-        b.container(op, "OCI process.capabilities")
+    sets = (caps.effective, caps.permitted, caps.inheritable, caps.ambient)
+    effective, permitted, inheritable, ambient = (
+        capabilities.grantable(names, situation.capabilities)[0] for names in sets
+    )
+    # The kernel gives no ambient capability that is not both (capabilities(7)).
+    ambient &= permitted & inheritable
+    op = SetCapabilities(effective & permitted, permitted, inheritable, ambient)
+    b.container(op, "OCI process.capabilities")
 
 
 def process_of(spec: Spec) -> Process:

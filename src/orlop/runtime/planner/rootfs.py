@@ -1,7 +1,7 @@
 """The container's file system view: root, mounts, what is hidden, and entering it.
 
-Sources of bind mounts are cloned by the launcher before the clone, with the caller's rights and in the
-caller's view of the host; the container's process attaches the detached clones by descriptor.
+Sources of bind mounts are cloned by the launcher before the clone, with the caller's rights and in
+the caller's view of the host; the container's process attaches the detached clones by descriptor.
 Without rights on the host (rootless) the container's process has to clone them itself.
 """
 
@@ -23,8 +23,8 @@ from orlop.kernel.mounts import (
 from orlop.launch.plan import (
     CREATE,
     INHERIT_MODE,
-    NOT_IN_PROC,
     NO_SLOT,
+    NOT_IN_PROC,
     ORDINARY_DIRECTORY,
     RECURSIVE,
     Attach,
@@ -59,20 +59,25 @@ _NO_SUPERBLOCK_FLAGS = frozenset(
 _MUST_BE_ORDINARY = frozenset({"proc", "sysfs"})  # CVE-2019-16884, CVE-2019-19921, CVE-2023-27561
 _LABELLED = frozenset({"tmpfs", "mqueue", "devpts", "ramfs", "overlay"})
 
+
 class Sources:
-    """The detached clones of host paths, by what they are for; made before the clone if possible."""
+    """Makes detached clones of host paths; by the launcher before the clone, if it may."""
 
     def __init__(self, b: Builder, situation: Situation, propagation: str) -> None:
         self._b = b
         self._by_launcher = situation.privileged
         self._linked = propagation in ("shared", "rshared")
 
-    def clone(self, path: str, reason: str, *, recursive: bool = True) -> Slot:
-        """A detached clone of a host path, cut off from changes inside going out to the host."""
+    def clone(self, path: str, reason: str, *, recursive: bool = True, cut: bool = False) -> Slot:
+        """A detached clone of a host path.
+
+        Mounts made in it do not appear on the host, unless the configuration's propagation says
+        that they shall (and not `cut`).
+        """
         slot = self._b.slot()
         add = self._b.launcher if self._by_launcher else self._b.container
         add(CloneTree(slot, NO_SLOT, path, RECURSIVE if recursive else 0), reason)
-        if not self._linked:
+        if cut or not self._linked:
             op = SetMount(slot, propagation=MS_SLAVE, recursive=int(recursive))
             add(op, "mounts made inside must not appear on the host")
         return slot
@@ -97,7 +102,8 @@ def plan_sources(b: Builder, spec: Spec, situation: Situation) -> Prepared:
 
 
 def _clone_sources(b: Builder, spec: Spec, situation: Situation, prepared: Prepared) -> None:
-    prepared.root = prepared.sources.clone(situation.root, "OCI root.path")
+    # pivot_root(2) refuses a root that is shared; what was asked for is set after it.
+    prepared.root = prepared.sources.clone(situation.root, "OCI root.path", cut=True)
     for index, mount in enumerate(spec.mounts):
         options = parse_options(mount.options)
         if options.bind:
@@ -129,11 +135,22 @@ def plan_rootfs(b: Builder, spec: Spec, situation: Situation, prepared: Prepared
     if not situation.privileged:
         _clone_sources(b, spec, situation, prepared)
     b.root = prepared.root
-    # Over "/", which every process can reach, and not over the directory itself, which a mapped root cannot
-    # always reach.
-    b.container(Attach(b.root, NO_SLOT, "/"), "pivot_root(2) wants a mount point")
+    b.container(Attach(b.root, NO_SLOT, _mount_point(spec, situation)), "pivot_root(2) wants one")
     for index, mount in enumerate(spec.mounts):
         _plan_mount(b, spec, situation, prepared, index, mount)
+
+
+def _mount_point(spec: Spec, situation: Situation) -> str:
+    """Where the new root is mounted until it is pivoted.
+
+    Over "/", which every process can reach; the directory itself may be in one that the root of a
+    user namespace may not search. But hooks have to find the container's mounts where they are
+    told that its root is.
+    """
+    hooks = spec.hooks
+    if hooks.prestart or hooks.create_runtime or hooks.create_container:
+        return situation.root
+    return "/"
 
 
 def _plan_mount(
@@ -166,14 +183,18 @@ def _plan_mount(
     if not options.bind:
         b.add_filesystem(destination, slot)
     if options.bind and (attributes or options.clear):
-        b.container(SetMount(slot, attributes, options.clear), f"{reason} ({', '.join(mount.options)})")
+        b.container(
+            SetMount(slot, attributes, options.clear), f"{reason} ({', '.join(mount.options)})"
+        )
     elif options.copy_up and attributes & MOUNT_ATTR_RDONLY:
         b.container(SetMount(slot, MOUNT_ATTR_RDONLY), f"{reason} (ro)")
     if options.recursive_set or options.recursive_clear:
         op = SetMount(slot, options.recursive_set, options.recursive_clear, recursive=1)
         b.container(op, f"{reason} ({', '.join(mount.options)})")
     for flag, recursive in options.propagation:
-        b.container(SetMount(slot, propagation=flag, recursive=int(recursive)), f"{reason} (propagation)")
+        b.container(
+            SetMount(slot, propagation=flag, recursive=int(recursive)), f"{reason} (propagation)"
+        )
 
 
 def _new_filesystem(
@@ -206,9 +227,14 @@ def _map_ids(
     uid_map = mount.uid_mappings or spec.linux.uid_mappings or situation.joined_maps[0]
     gid_map = mount.gid_mappings or spec.linux.gid_mappings or situation.joined_maps[1]
     namespace = b.slot()
-    b.launcher(MakeUserNamespace(namespace, idmap.text(uid_map), idmap.text(gid_map)), f"{reason} (idmap)")
+    b.launcher(
+        MakeUserNamespace(namespace, idmap.text(uid_map), idmap.text(gid_map)), f"{reason} (idmap)"
+    )
     recursive = int(options.id_map == MAPPED_RECURSIVE)
-    b.launcher(SetMount(slot, MOUNT_ATTR_IDMAP, user_namespace=namespace, recursive=recursive), f"{reason} (idmap)")
+    b.launcher(
+        SetMount(slot, MOUNT_ATTR_IDMAP, user_namespace=namespace, recursive=recursive),
+        f"{reason} (idmap)",
+    )
 
 
 def _host_path(source: str | None, situation: Situation) -> str:
