@@ -18,10 +18,9 @@
 #include "launch.h"
 #include "sys.h"
 
-enum { RECURSIVE = 1, NO_FOLLOW = 2 };                         /* clone_tree */
-enum { CREATE = 1, ORDINARY_DIRECTORY = 2, INHERIT_MODE = 4 }; /* attach */
+enum { RECURSIVE = 1, NO_FOLLOW = 2 };                                          /* clone_tree */
+enum { CREATE = 1, ORDINARY_DIRECTORY = 2, INHERIT_MODE = 4, NOT_IN_PROC = 8 }; /* attach */
 
-#define NOT_IN_PROC 8
 #define CLONE (OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
 
 /* --- 20 clone_tree: out, base, path, flags --- */
@@ -182,8 +181,7 @@ int op_attach(struct launch *l, const struct arg *arg) {
 static bool is_absent(void) { return errno == ENOENT || errno == ENOTDIR; }
 
 /* Attaches a clone of `source`. Linux before 6.15 does not clone a detached mount (EINVAL): there
- * the first target gets the mount itself, of which, now that it is attached, the others get clones.
- */
+ * the first target gets the mount itself, and the others get clones of it, as it is attached. */
 static int cover(struct launch *l, int source, int target, const char *path) {
   int tree = sys_open_tree(source, "", CLONE | AT_EMPTY_PATH);
   if (tree < 0 && errno == EINVAL)

@@ -265,7 +265,9 @@ NO_FOLLOW = 2  # the last component of the path may not be a symlink
 class NewFilesystem(Operation):
     """Make a detached mount of a new file system instance (fsopen(2), fsconfig(2), fsmount(2)).
 
-    `options` are "key=value" or "flag"; `attributes` are MOUNT_ATTR_ bits.
+    `options` are "key=value" or "flag"; `attributes` are MOUNT_ATTR_ bits. A value of more than
+    255 bytes is possible only before the root is entered, in a mount namespace of the container's
+    own.
     """
 
     kind = 21
@@ -305,7 +307,11 @@ INHERIT_MODE = 4  # the mount's root gets the permissions of the directory that 
 
 
 class CopyUp(Operation):
-    """Copy what is at a path in `base` into a mount (the `tmpcopyup` option)."""
+    """Copy what is at a path in `base`, if anything, into a mount (the `tmpcopyup` option).
+
+    What is mounted below is left out, and so are owners, attributes and devices that the user
+    namespace cannot have.
+    """
 
     kind = 24
     base: Slot
@@ -344,7 +350,10 @@ class MakeDirectory(Operation):
 
 
 class MakeSymlink(Operation):
-    """Make a symlink; the same one that is there already will do."""
+    """Make a symlink; what is there is replaced if it is not the same one already.
+
+    A directory that is not empty is not replaced.
+    """
 
     kind = 29
     base: Slot
@@ -389,8 +398,9 @@ class Protect(Operation):
 class OpenConsole(Operation):
     """Open a pseudo-terminal of a devpts mount (NO_SLOT: of the host's) and send its master away.
 
-    The master goes over `socket` (SCM_RIGHTS, with the terminal's name as data), the other end
-    into `out`. Rows and columns of 0 leave the size alone; the terminal is given to `uid`.
+    The master goes over `socket` (SCM_RIGHTS, with the terminal's name as data; NO_SLOT: to the
+    launcher, which keeps it), the other end into `out`. Rows and columns of 0 leave the size
+    alone; the terminal is given to `uid`.
     """
 
     kind = 33
