@@ -364,7 +364,8 @@ class MakeSymlink(Operation):
 class MakeNode(Operation):
     """Make a device node or fifo with exactly this mode and owner.
 
-    What is there is replaced, if it is not such a node already.
+    What is there is replaced if it is not this node. If it is, its mode and owner stay: it may be
+    the host's own node, bound there.
     """
 
     kind = 30
