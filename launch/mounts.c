@@ -175,6 +175,19 @@ int op_attach(struct launch *l, const struct arg *arg) {
   return 0;
 }
 
+/* --- 37 open_in: out, base, path --- */
+
+int op_open_in(struct launch *l, const struct arg *arg) {
+  int base = base_fd(l, &arg[1]);
+  if (base == -1)
+    return -1;
+  int found = path_open(base, arg[2].bytes, O_PATH);
+  if (found < 0)
+    return fail(l, "open", arg[2].bytes);
+  slot_set(l, &arg[0], found);
+  return 0;
+}
+
 /* --- 31 mask: base, path, null, empty; 32 protect: base, path --- */
 
 /* Whether a target is not there, so that there is nothing to hide or to protect. */

@@ -440,6 +440,15 @@ class OwnStdio(Operation):
     uid: U32
 
 
+class OpenIn(Operation):
+    """Open what is at a path in `base`, as O_PATH: to change the mount there."""
+
+    kind = 37
+    out: Slot
+    base: Slot
+    path: str
+
+
 # --- what the process is and may ------------------------------------------------------------
 
 
