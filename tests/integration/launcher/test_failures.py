@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -61,8 +62,10 @@ from tests.integration.launcher.driver import (
     Steps,
     alive,
     hook,
+    in_container,
     sh,
     started,
+    wait_dead,
     wait_for_pid,
     wait_gone,
 )
@@ -188,6 +191,32 @@ def test_every_process_can_be_killed_at_every_operation(
             assert status == 1
             assert (report.phase, report.failed_op, report.errno) == (reports.FAILED, index, 0)
             assert report.detail in (128 + signal.SIGKILL, 128 + signal.SIGILL)
+
+
+@pytest.mark.parametrize("whom", ["launcher", "container"])
+def test_killed_while_a_hook_runs_as_another_user(whom: str) -> None:
+    """A change of credentials ends the bond between the processes, unless it is renewed."""
+    hook_index = 3
+    steps: Steps = [
+        (LAUNCHER, Clone(NEWPID)),
+        *in_container(
+            SetUser(1, 1, b""),
+            SetCapabilities(0, 0, 0, 0),
+            RunHook("/bin/sleep", ("sleep", "100"), (), (), 0),
+        ),
+        *sh(""),
+    ]
+    with started(*steps) as running:
+        pidfd = os.pidfd_open(wait_for_pid(running))
+        deadline = time.monotonic() + 5
+        while not running.read_report().times_ns[hook_index][0]:
+            assert time.monotonic() < deadline
+            time.sleep(0.002)  # the report has no event for an operation
+        if whom == "launcher":
+            os.kill(running.pid, signal.SIGKILL)
+        else:
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        assert wait_dead(pidfd)
 
 
 def test_a_container_killed_by_others_while_it_starts(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import signal
 import socket
 import struct
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,9 @@ def test_a_filter_may_refuse_what_the_launcher_would_like_to_use() -> None:
         assert not select.select([pidfd], [], [], 0.2)[0]  # it does not die with the launcher
         signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         assert wait_dead(pidfd)
+
+
+LISTENER = 572  # where the report has it
 
 
 class Agent(threading.Thread):
@@ -143,18 +147,22 @@ def test_an_agent_that_does_not_answer(tmp_path: Path, where: str) -> None:
 
 def test_a_launcher_killed_while_the_filter_stops_everything(tmp_path: Path) -> None:
     """The container's process, which may make no system call, sees it all the same."""
-    backlog = tmp_path / "agent"
+    path = tmp_path / "agent"
     with socket.socket(socket.AF_UNIX) as agent:
-        agent.bind(str(backlog))
-        agent.listen(0)
-        with socket.socket(socket.AF_UNIX) as first:
-            first.connect(str(backlog))  # the backlog is full: connect(2) of the launcher blocks
-            with started(
-                (LAUNCHER, Clone(NEWPID)),
-                (CONTAINER, LoadSeccomp(bpf((0x06, 0, 0, RET_NOTIFY)), NEW_LISTENER)),
-                (LAUNCHER, SendSeccompListener(str(backlog), ("", ""))),
-                *sh(""),
-            ) as running:
-                pidfd = os.pidfd_open(wait_for_pid(running))
-                os.kill(running.pid, signal.SIGKILL)
-                assert wait_dead(pidfd)
+        agent.bind(str(path))
+        agent.listen()
+        too_much = ("x" * 1_000_000, "")  # nobody reads, so the launcher's sendmsg(2) blocks
+        with started(
+            (LAUNCHER, Clone(NEWPID)),
+            (CONTAINER, LoadSeccomp(bpf((0x06, 0, 0, RET_NOTIFY)), NEW_LISTENER)),
+            (LAUNCHER, SendSeccompListener(str(path), too_much)),
+            *sh(""),
+        ) as running:
+            pidfd = os.pidfd_open(wait_for_pid(running))
+            deadline = time.monotonic() + 5
+            while not any(os.pread(running._report, 4, LISTENER)):
+                assert time.monotonic() < deadline
+                time.sleep(0.002)  # the container's process can tell in this way only
+            assert not select.select([pidfd], [], [], 0.05)[0]
+            os.kill(running.pid, signal.SIGKILL)
+            assert wait_dead(pidfd)
