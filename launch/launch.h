@@ -21,6 +21,7 @@ struct launch {
   int link[2];    /* sockets for the container's side, before the clone: the launcher's end
                      and the container's; else -1 */
   int *slots;     /* descriptors, -1 where nothing is open */
+  bool *opened;   /* which of them an operation has opened, and not the caller passed */
   uint32_t slot_count;
   struct report *report; /* shared with the caller and between the sides */
   uint32_t report_times; /* how many operations have room for their times in it */

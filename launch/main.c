@@ -87,7 +87,9 @@ static int open_procfs(struct launch *l) {
 
 static int set_up(struct launch *l) {
   static int slots[PLAN_MAX_SLOTS];
+  static bool opened[PLAN_MAX_SLOTS];
   l->slots = slots;
+  l->opened = opened;
   memset(slots, -1, sizeof slots);
   process_reset_signals();
   prctl(PR_SET_NAME, "orlop-launch"); /* it would be the number of the memfd */

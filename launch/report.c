@@ -99,4 +99,5 @@ void slot_set(struct launch *l, const struct arg *arg, int fd) {
   if (*slot >= 0)
     close(*slot);
   *slot = fd;
+  l->opened[arg->number] = true;
 }

@@ -89,10 +89,24 @@ int op_find_program(struct launch *l, const struct arg *arg) {
   return l->program == NULL ? fail(l, "find", name) : 0;
 }
 
+/* What was opened on the way here leads to the host: its procfs, its root, the container's control groups.
+ * Who waits may wait for long, perhaps in a PID namespace with others that may trace it. */
+static void let_go_of_host(struct launch *l) {
+  for (uint32_t i = 0; i < l->slot_count; i++) {
+    if (!l->opened[i] || l->slots[i] < 0)
+      continue;
+    close(l->slots[i]);
+    l->slots[i] = -1;
+  }
+  close(l->proc);
+  l->proc = -1;
+}
+
 int op_await_start(struct launch *l, const struct arg *arg) {
   int listener = slot_fd(l, &arg[0]);
   if (listener < 0)
     return -1;
+  let_go_of_host(l);
   /* The answer comes when the caller was told. Without it the launcher has died, and nobody knows
    * of this process: it must not wait for ever. */
   sides_outlive_launcher(l);

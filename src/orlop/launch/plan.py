@@ -626,7 +626,8 @@ class AwaitStart(Operation):
     """Tell the caller that the container is created; go on when somebody connects to the socket.
 
     The connection gets a failure record if a later step fails, and the byte "S" right before
-    the program is executed.
+    the program is executed. Slots that operations have filled are closed before the wait: they
+    lead to the host, and later steps have only those that the caller passed.
     """
 
     kind = 59

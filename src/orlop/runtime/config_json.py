@@ -146,13 +146,15 @@ def _page_size(value: object) -> str:
     return text
 
 
+# The highest number is -1 to setresuid(2): "leave it as it is", and that would be root.
+_id = integer(0, (1 << 32) - 2)
 _user = record(
     User,
     "config.md#posix-platform-user",
-    uid=optional(u32),
-    gid=optional(u32),
+    uid=optional(_id),
+    gid=optional(_id),
     umask=optional(u32),
-    additional_gids=optional(list_of(u32)),
+    additional_gids=optional(list_of(_id)),
     username=optional(_text),
 )
 _capabilities = record(

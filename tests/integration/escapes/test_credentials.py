@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.escapes.conftest import Trap
-from tests.integration.escapes.support import DOCKER_CAPABILITIES, Canaries, process
+from tests.integration.escapes.support import Canaries, process
 from tests.integration.support.bundles import Bundle, Json
 from tests.integration.support.processes import parse_status
 from tests.integration.support.runtimes import Result, Runtime
@@ -89,7 +89,7 @@ def test_a_program_with_file_capabilities_gains_nothing_that_was_dropped(
 
 TOO_LARGE = [2**32 - 1, 2**32, 2**32 + 1000, 2**63, 2**64, 2**64 + 1000]
 STRANGE: list[object] = [
-    *(*TOO_LARGE, -1, -(2**31), 1.5, 1000.25, "0", "root", "1000", "", None, True, [0], {}),
+    *(*TOO_LARGE, -1, -(2**31), 1.5, 1000.25, "0", "root", "1000", "", True, [0], {}),
 ]
 LARGE = [2**31 - 1, 2**31, 2**31 + 1, 3_000_000_000, 2**32 - 2]
 
@@ -106,7 +106,8 @@ def who(runtime: Runtime, victim: Bundle, user: Json) -> tuple[list[int], list[i
 def test_users_that_are_no_user(runtime: Runtime, trap: Trap, field: str) -> None:
     """CVE-2024-40635: a number that does not fit became another one: root's.
 
-    4294967295 fits, but is -1 to the kernel: "leave it as it is", and that is root.
+    4294967295 fits, but is -1 to the kernel: "leave it as it is", and that is root. (A null is as
+    good as an absent field, everywhere in the configuration.)
     """
     victim = trap(STATUS, process=process())
     became = {
@@ -215,9 +216,7 @@ def test_the_hosts_users_are_not_the_images(
 @pytest.mark.parametrize("content", ["fifo", "directory", "endless", "garbage"])
 def test_users_in_a_file_that_is_none(runtime: Runtime, trap: Trap, content: str) -> None:
     """CVE-2026-47262 and its kin: a file of the image that blocks, or does not end."""
-    victim = trap(
-        ["id", "-u"], process=process(env=["PATH=/bin"], capabilities=DOCKER_CAPABILITIES)
-    )
+    victim = trap(STATUS, process=process(env=["PATH=/bin"]))
     for name in ("passwd", "group"):
         path = victim.rootfs / "etc" / name
         path.unlink()
@@ -230,4 +229,4 @@ def test_users_in_a_file_that_is_none(runtime: Runtime, trap: Trap, content: str
         else:
             path.write_bytes(b"\xff\0:" * 100_000)
     result = runtime.run(victim, seconds=10)
-    assert result.status or result.out == "0\n"
+    assert result.status or ids(result) == ([0] * 4, [0] * 4)
