@@ -22,6 +22,7 @@ from bench.tables import (
     imports_table,
     marks_table,
     memory_table,
+    parts_table,
     progress,
     say,
     series_table,
@@ -51,6 +52,7 @@ def main() -> None:
         )
         start_up = interleave("start-up", imports.subjects(place), 2 * scale, progress)
         waiters = memory.waiters(place)
+        phases, operations = in_process.parts(place, round(10 * scale))
     heaviest = imports.heaviest(COMMAND_LINE)
     goals = marks(run, plain, net, waiters)
     progress("\n")
@@ -58,6 +60,8 @@ def main() -> None:
     say(series_table("OCI command lines: run a static program to its end", run, "runc run"))
     say(series_table("Python path, without net namespace", plain, "kernel floor"))
     say(series_table("Python path, with net namespace", net, "kernel floor"))
+    say(parts_table("Where a start in process goes, with net namespace", phases))
+    say(parts_table("Operations of its plan that take longest", operations))
     say(series_table("Start-up of commands", start_up, "python -I -S -c pass"))
     if heaviest:
         say(imports_table(COMMAND_LINE, heaviest))
@@ -70,6 +74,8 @@ def main() -> None:
             "in_process": _summary(plain),
             "in_process_net": _summary(net),
             "start_up": _summary(start_up),
+            "phases": [asdict(part) for part in phases],
+            "operations": [asdict(part) for part in operations],
             "memory": [asdict(waiter) for waiter in waiters],
             "imports": [asdict(each) for each in heaviest],
             "marks": [{**asdict(goal), "verdict": goal.verdict} for goal in goals],

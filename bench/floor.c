@@ -22,13 +22,16 @@
 #include <linux/openat2.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <net/if.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -96,6 +99,9 @@ static void write_file(const char *path, const char *value, size_t length) {
   close(fd);
 }
 
+/* The v2 hierarchy that hybrid hosts have beside those of v1: the container is born in it. */
+static const char *const unified = "unified";
+
 /* A cpuset has no CPUs or memory nodes of its own until it is given some. */
 static void inherit_cpuset(const char *file) {
   char value[256], parent[512];
@@ -106,7 +112,8 @@ static void inherit_cpuset(const char *file) {
   write_file(cgroup_path("cpuset", file), value, (size_t)length);
 }
 
-static void make_cgroups(int tasks[]) {
+/* Makes all directories, and returns that of the v2 hierarchy, -1 if this host has none. */
+static int make_cgroups(int tasks[]) {
   for (size_t i = 0; i < COUNT(hierarchies); i++)
     check(mkdir(cgroup_path(hierarchies[i], NULL), 0755), "mkdir cgroup");
   inherit_cpuset("cpuset.cpus");
@@ -116,13 +123,21 @@ static void make_cgroups(int tasks[]) {
                strlen(limits[i].value));
   for (size_t i = 0; i < COUNT(hierarchies); i++)
     tasks[i] = check(open(cgroup_path(hierarchies[i], "tasks"), O_WRONLY | O_CLOEXEC), "open tasks");
+  if (access("/sys/fs/cgroup/unified/cgroup.procs", F_OK))
+    return -1;
+  check(mkdir(cgroup_path(unified, NULL), 0755), "mkdir cgroup");
+  return check(open(cgroup_path(unified, NULL), O_RDONLY | O_DIRECTORY | O_CLOEXEC), unified);
 }
 
-static void remove_cgroups(int tasks[]) {
+static void remove_cgroups(int tasks[], int v2) {
   for (size_t i = 0; i < COUNT(hierarchies); i++) {
     close(tasks[i]);
     check(rmdir(cgroup_path(hierarchies[i], NULL)), "rmdir cgroup");
   }
+  if (v2 < 0)
+    return;
+  close(v2);
+  check(rmdir(cgroup_path(unified, NULL)), "rmdir cgroup");
 }
 
 /* --- mounts --- */
@@ -290,12 +305,22 @@ static void limit_process(void) {
   check(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter), "seccomp");
 }
 
+static void bring_up(const char *link) {
+  struct ifreq request = {.ifr_flags = IFF_UP | IFF_LOOPBACK | IFF_RUNNING};
+  snprintf(request.ifr_name, sizeof request.ifr_name, "%s", link);
+  int sock = check(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket");
+  check(ioctl(sock, SIOCSIFFLAGS, &request), link);
+  close(sock);
+}
+
 _Noreturn static void container(int tasks[]) {
   check(prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), "pdeathsig");
   for (size_t i = 0; i < COUNT(hierarchies); i++)
     check(write(tasks[i], "0", 1), "enter cgroup");
   check(syscall(SYS_unshare, CLONE_NEWCGROUP), "unshare");
   check(setsid(), "setsid");
+  if (with_net)
+    bring_up("lo");
   make_root();
   limit_process();
   check(syscall(SYS_close_range, 3, ~0U, 0), "close_range");
@@ -307,11 +332,12 @@ _Noreturn static void container(int tasks[]) {
 
 static int start(void) {
   int tasks[COUNT(hierarchies)];
-  make_cgroups(tasks);
+  int v2 = make_cgroups(tasks);
   int pidfd = -1;
   struct clone_args args = {
       .flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_PIDFD |
-               (with_net ? CLONE_NEWNET : 0),
+               (with_net ? CLONE_NEWNET : 0) | (v2 < 0 ? 0 : CLONE_INTO_CGROUP),
+      .cgroup = v2 < 0 ? 0 : (uint64_t)v2,
       .pidfd = (uintptr_t)&pidfd,
       .exit_signal = SIGCHLD,
   };
@@ -321,7 +347,7 @@ static int start(void) {
   int status;
   check(waitpid((pid_t)pid, &status, 0), "waitpid");
   close(pidfd);
-  remove_cgroups(tasks);
+  remove_cgroups(tasks, v2);
   return status;
 }
 

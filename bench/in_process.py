@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING
 from bench.bundle import CAPABILITIES, PROGRAM, make_bundle
 from bench.harness import Called, Subject, Timed
 from bench.runtime_run import runtimes, subject
+from bench.starts import Part, Starter, breakdown
+from orlop.runtime.lifecycle.gather import Choices
+from orlop.runtime.lifecycle.run import run
+from orlop.runtime.state import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,12 +23,24 @@ if TYPE_CHECKING:
     from bench.place import Place
 
 
-def orlop_start(bundle: Path, name: str, state: Path) -> Callable[[], int] | None:
-    """HOOK: a function that starts the bundle from this process, waits, and returns the status.
+def orlop_start(bundle: Path, name: str, state: Path) -> Callable[[], int]:
+    """A function that runs the bundle from this process, waits, cleans up; returns the status.
 
-    None as long as orlop has no such function.
+    All of `orlop-runtime run` but the interpreter and command line: the configuration is read and
+    checked, the plan made, the launcher started and waited for, the state written and removed.
     """
-    return None
+    store = Store(str(state))
+    choices = Choices(bundle=str(bundle))
+
+    def start() -> int:
+        status, errors = run(store, name, choices, _ignore, keep=False)
+        return status or len(errors)
+
+    return start
+
+
+def _ignore(warning: str) -> None:
+    """Warnings are for people."""
 
 
 def subjects(place: Place, *, net: bool) -> list[Subject]:
@@ -32,14 +48,21 @@ def subjects(place: Place, *, net: bool) -> list[Subject]:
     label = "in-process-net" if net else "in-process"
     found: list[Subject] = [_floor(place, label, net=net)]
     bundle = make_bundle(place.fresh(label), place.rootfs, f"/{place.tag}-{label}", net=net)
-    if start := orlop_start(bundle, f"{place.tag}-{label}", place.fresh(f"{label}-state")):
-        found.append(Called("orlop in process", start))
+    start = orlop_start(bundle, f"{place.tag}-{label}", place.state(label))
+    found.append(Called("orlop in process", start))
     if bwrap := shutil.which("bwrap"):
         command = _bwrap(place, bwrap, net=net)
         found.append(Timed("bwrap", command, place.fresh(f"{label}-bwrap.log")))
     peers = (each for each in runtimes(place) if each.name == "crun")
     found += [subject(place, peer, label, net=net) for peer in peers]
     return found
+
+
+def parts(place: Place, rounds: int) -> tuple[list[Part], list[Part]]:
+    """The phases of a start, and the operations that take longest; medians of so many starts."""
+    label = "parts"
+    bundle = make_bundle(place.fresh(label), place.rootfs, f"/{place.tag}-{label}", net=True)
+    return breakdown(Starter(bundle, f"{place.tag}-{label}", place.state(label)), rounds)
 
 
 def _floor(place: Place, label: str, *, net: bool) -> Timed:

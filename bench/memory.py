@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 from bench.build import compile_helper
 from bench.bundle import make_bundle
 from bench.runtime_run import runtimes
+from bench.starts import Starter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from bench.place import Place
 
 
@@ -27,32 +26,24 @@ class Waiter:
     private_kb: int
 
 
-def orlop_waiting(bundle: Path, name: str, state: Path) -> tuple[int, Callable[[], None]] | None:
-    """HOOK: starts a container that pauses; the PID of its launcher, and a function that ends both.
-
-    None as long as orlop has no such function.
-    """
-    return None
-
-
 def waiters(place: Place) -> list[Waiter]:
     """The launcher of orlop, and the parents that runc and crun leave behind for `run`."""
-    pause = compile_helper("pause", place.rootfs / "bin")
-    args = (f"/bin/{pause.name}",)
-    found = []
+    pause = f"/bin/{compile_helper('pause', place.rootfs / 'bin').name}"
+    label = "memory"
     bundle = make_bundle(
-        place.fresh("memory"), place.rootfs, f"/{place.tag}-memory", net=True, args=args
+        place.fresh(label), place.rootfs, f"/{place.tag}-{label}", net=True, args=(pause,)
     )
-    if waiting := orlop_waiting(bundle, f"{place.tag}-memory", place.fresh("memory-state")):
-        pid, end = waiting
-        found.append(_read("orlop launcher", pid))
-        end()
+    starter = Starter(bundle, f"{place.tag}-{label}", place.state(label))
+    with starter.begin() as launch:
+        found = [_read("orlop launcher", launch.pid)]
+        starter.remove()
+        launch.reap()
     for runtime in runtimes(place):
         label = f"memory-{runtime.name}"
         bundle = make_bundle(
-            place.fresh(label), place.rootfs, f"/{place.tag}-{label}", net=True, args=args
+            place.fresh(label), place.rootfs, f"/{place.tag}-{label}", net=True, args=(pause, "say")
         )
-        state = place.fresh(f"{label}-state")
+        state = place.state(label)
         command = [
             str(runtime.program),
             "--root",

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from typing import Self
 
 
+_MEMORY = "/dev/shm"  # a tmpfs everywhere
+
+
 def _orlop_runtime() -> Path | None:
     """The runtime to measure: $ORLOP_BENCH_RUNTIME, or the one beside this interpreter."""
     chosen = os.environ.get("ORLOP_BENCH_RUNTIME") or shutil.which(
@@ -33,6 +36,7 @@ class Place:
     def __init__(self) -> None:
         self.tag = f"orlop-bench-{os.getpid()}"
         self.directory = Path(tempfile.mkdtemp(prefix=f"{self.tag}-"))
+        self._states = Path(tempfile.mkdtemp(prefix=f"{self.tag}-", dir=_MEMORY))
         self.floor = compile_helper("floor", self.directory)
         self.spawn = compile_helper("spawn", self.directory)
         self.rootfs = make_rootfs(self.directory, compile_helper("true", self.directory))
@@ -53,11 +57,16 @@ class Place:
             for left in hierarchy.glob(f"{self.tag}*"):
                 left.rmdir()
         # One file system: should a start have left a mount here, the host's files stay.
-        subprocess.run(["rm", "-rf", "--one-file-system", self.directory], check=True)
+        made = (self.directory, self._states)
+        subprocess.run(["rm", "-rf", "--one-file-system", *made], check=True)
 
     def fresh(self, name: str) -> Path:
         """A path in the directory that is used for this only."""
         return self.directory / name
+
+    def state(self, name: str) -> Path:
+        """A state directory for a runtime, in memory as /run is on most machines."""
+        return self._states / name
 
     @staticmethod
     def path(program: str) -> Path:

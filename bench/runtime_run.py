@@ -41,7 +41,7 @@ def subject(place: Place, runtime: Runtime, group: str, *, net: bool) -> Timed:
     command: tuple[str | Path, ...] = (
         place.spawn,
         *(["-p"] if runtime.hide_unified else []),
-        *(runtime.program, "--root", place.fresh(f"{label}-state")),
+        *(runtime.program, "--root", place.state(label)),
         *("run", "--bundle", bundle, f"{place.tag}-{label}"),
     )
     return Timed(f"{runtime.name} run", command, place.fresh(f"{label}.log"))

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from bench.imports import Import
     from bench.marks import Mark
     from bench.memory import Waiter
+    from bench.starts import Part
 
 
 def say(text: str) -> None:
@@ -70,6 +71,11 @@ def imports_table(module: str, imports: list[Import]) -> str:
     """The most expensive imports, in milliseconds."""
     rows = [(each.module, f"{each.self_ms:.2f}") for each in imports]
     return table(f"Imports of {module} by own time", ("", "ms"), rows)
+
+
+def parts_table(title: str, parts: list[Part]) -> str:
+    """Parts of a start, in milliseconds."""
+    return table(title, ("", "median ms"), [(each.name, f"{each.ms:.3f}") for each in parts])
 
 
 def marks_table(marks: list[Mark]) -> str:

@@ -41,7 +41,8 @@ for n in user pid net mnt ipc uts cgroup time; do
   say "ns.$n" "$(readlink /proc/self/ns/$n | tr -dc 0-9)"
 done
 say devices "$(sed 1,2d /proc/net/dev | cut -d: -f1 | tr -d ' ' | tr '\n' ' ')"
-say addresses "$(awk '/32 host LOCAL/ {print a} {a = $2}' /proc/net/fib_trie | sort -u | tr '\n' ' ')"
+local_addresses() { awk '/32 host LOCAL/ {print a} {a = $2}' /proc/net/fib_trie | sort -u; }
+say addresses "$(local_addresses | tr '\n' ' ')"
 say mounts "$(wc -l </proc/self/mountinfo)"
 say memory "$(first /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes)"
 say cpu "$(first /sys/fs/cgroup/cpu.max /sys/fs/cgroup/cpu/cpu.cfs_quota_us)"

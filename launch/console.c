@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -16,8 +17,6 @@
 #include "sys.h"
 #include "text.h"
 
-#define DEVPTS_MAGIC 0x1cd1
-
 #define MASTER (O_RDWR | O_NOCTTY | O_CLOEXEC)
 
 /* --- 33 open_console: out, devpts, socket, rows, columns, uid --- */
@@ -26,7 +25,7 @@ static int is_devpts(int fd) {
   struct statfs fs;
   if (fstatfs(fd, &fs) < 0)
     return -1;
-  return fs.f_type == DEVPTS_MAGIC;
+  return fs.f_type == DEVPTS_SUPER_MAGIC;
 }
 
 /* A new master of the devpts instance in the slot. In a devpts nobody can make or replace anything,

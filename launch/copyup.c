@@ -20,7 +20,7 @@
 #include "sys.h"
 
 enum {
-  MAX_DEPTH = 400,   /* levels of directories, with four descriptors each */
+  MAX_DEPTH = 400,   /* levels of directories, with three descriptors each */
   XATTR_MAX = 65536, /* kernel's limit for the list of names and for one value */
   BUFFER = 65536,
 };
@@ -35,7 +35,7 @@ struct copy {
 
 static int fail_copy(const struct copy *c, const char *call) { return fail(c->l, call, c->name); }
 
-static int copy_directory(struct launch *l, int from, int to, int depth);
+static int copy_directory(struct launch *l, DIR *from, int to, int depth);
 
 /* --- owner, mode, extended attributes, times --- */
 
@@ -139,8 +139,7 @@ static int copy_content(const struct copy *c, int from, int to, off_t size) {
 }
 
 static int copy_file(const struct copy *c, int source, int to_dir, const struct stat *st) {
-  /* Only now, as it is known to be a regular file, is it opened to be read: that descriptor again.
-   */
+  /* Known to be a regular file by now: what the descriptor stands for is opened to be read. */
   char self[SELF_FD_SIZE];
   int from = openat(c->l->proc, path_self_fd(source, self), O_RDONLY | O_CLOEXEC);
   if (from < 0)
@@ -157,12 +156,17 @@ static int copy_file(const struct copy *c, int source, int to_dir, const struct 
   return 0;
 }
 
+static DIR *open_directory(int fd) {
+  int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  return again < 0 ? NULL : fdopendir(again);
+}
+
 static int copy_subdirectory(const struct copy *c, int source, int to_dir, const struct stat *st,
                              int depth) {
   if (depth == MAX_DEPTH)
     return errno = ENAMETOOLONG, fail_copy(c, "copy directory");
-  int from = openat(source, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (from < 0)
+  DIR *from = open_directory(source);
+  if (!from)
     return fail_copy(c, "openat");
   if (mkdirat(to_dir, c->name, 0700) < 0)
     return fail_copy(c, "mkdirat");
@@ -171,9 +175,9 @@ static int copy_subdirectory(const struct copy *c, int source, int to_dir, const
     return fail_copy(c, "openat");
   if (copy_directory(c->l, from, to, depth + 1) < 0)
     return -1;
-  if (copy_metadata(c, from, to, st) < 0)
+  if (copy_metadata(c, dirfd(from), to, st) < 0)
     return -1;
-  close(from);
+  closedir(from);
   close(to);
   return 0;
 }
@@ -238,27 +242,17 @@ static bool is_dots(const char *name) {
   return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
 }
 
-/* Copies what is in one directory into another; both descriptors stay open. */
-static int copy_directory(struct launch *l, int from, int to, int depth) {
-  int again = fcntl(from, F_DUPFD_CLOEXEC, 0);
-  DIR *stream = again < 0 ? NULL : fdopendir(again);
-  if (!stream)
-    return fail(l, "fdopendir", NULL);
-  int result = 0;
-  while (result == 0) {
+/* Copies what is in one directory into another; both stay open. */
+static int copy_directory(struct launch *l, DIR *from, int to, int depth) {
+  for (;;) {
     errno = 0;
-    struct dirent *entry = readdir(stream);
-    if (!entry) {
-      if (errno)
-        result = fail(l, "readdir", NULL);
-      break;
-    }
+    struct dirent *entry = readdir(from);
+    if (!entry)
+      return errno ? fail(l, "readdir", NULL) : 0;
     struct copy c = {.l = l, .name = entry->d_name};
-    if (!is_dots(entry->d_name))
-      result = copy_entry(&c, from, to, depth);
+    if (!is_dots(entry->d_name) && copy_entry(&c, dirfd(from), to, depth) < 0)
+      return -1;
   }
-  closedir(stream);
-  return result;
 }
 
 int op_copy_up(struct launch *l, const struct arg *arg) {
@@ -267,15 +261,18 @@ int op_copy_up(struct launch *l, const struct arg *arg) {
   int mount = slot_fd(l, &arg[2]);
   if (base == -1 || mount < 0)
     return -1;
-  int from = path_open(base, path, O_RDONLY | O_DIRECTORY);
-  if (from < 0)
+  int source = path_open(base, path, O_RDONLY | O_DIRECTORY);
+  if (source < 0)
     return errno == ENOENT ? 0 : fail(l, "openat2", path);
+  DIR *from = fdopendir(source);
+  if (!from)
+    return fail(l, "fdopendir", path);
   int to = openat(mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (to < 0)
     return fail(l, "openat", path);
   if (copy_directory(l, from, to, 0) < 0)
     return -1;
-  close(from);
+  closedir(from);
   close(to);
   return 0;
 }

@@ -18,10 +18,9 @@
 #include "launch.h"
 #include "sys.h"
 
-enum { RECURSIVE = 1, NO_FOLLOW = 2 };                         /* clone_tree */
-enum { CREATE = 1, ORDINARY_DIRECTORY = 2, INHERIT_MODE = 4 }; /* attach */
+enum { RECURSIVE = 1, NO_FOLLOW = 2 };                                          /* clone_tree */
+enum { CREATE = 1, ORDINARY_DIRECTORY = 2, INHERIT_MODE = 4, NOT_IN_PROC = 8 }; /* attach */
 
-#define NOT_IN_PROC 8
 #define CLONE (OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
 
 /* --- 20 clone_tree: out, base, path, flags --- */
@@ -176,14 +175,26 @@ int op_attach(struct launch *l, const struct arg *arg) {
   return 0;
 }
 
+/* --- 37 open_in: out, base, path --- */
+
+int op_open_in(struct launch *l, const struct arg *arg) {
+  int base = base_fd(l, &arg[1]);
+  if (base == -1)
+    return -1;
+  int found = path_open(base, arg[2].bytes, O_PATH);
+  if (found < 0)
+    return fail(l, "open", arg[2].bytes);
+  slot_set(l, &arg[0], found);
+  return 0;
+}
+
 /* --- 31 mask: base, path, null, empty; 32 protect: base, path --- */
 
 /* Whether a target is not there, so that there is nothing to hide or to protect. */
 static bool is_absent(void) { return errno == ENOENT || errno == ENOTDIR; }
 
 /* Attaches a clone of `source`. Linux before 6.15 does not clone a detached mount (EINVAL): there
- * the first target gets the mount itself, of which, now that it is attached, the others get clones.
- */
+ * the first target gets the mount itself, and the others get clones of it, as it is attached. */
 static int cover(struct launch *l, int source, int target, const char *path) {
   int tree = sys_open_tree(source, "", CLONE | AT_EMPTY_PATH);
   if (tree < 0 && errno == EINVAL)

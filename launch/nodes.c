@@ -88,16 +88,12 @@ static bool is_node(const struct stat *st, const struct node *node) {
   return S_ISFIFO(node->mode) || st->st_rdev == node->device;
 }
 
-/* Gives a node that is open as `fd` (O_PATH) its owner and mode, in this order, because chown(2)
- * may clear bits of the mode. chmod(2) of an O_PATH descriptor goes through the host's procfs, in
- * which nobody in the container can have put anything. */
-static int own(struct launch *l, int fd, const struct stat *st, const struct node *node,
-               const char *path) {
-  bool owned = st->st_uid == node->uid && st->st_gid == node->gid;
-  if (!owned && fchownat(fd, "", node->uid, node->gid, AT_EMPTY_PATH) < 0)
+/* Gives a node that was just made, and is open as `fd` (O_PATH), its owner. chown(2) may clear bits
+ * of its mode, so that is set again; chmod(2) of an O_PATH descriptor goes through the host's
+ * procfs, in which nobody in the container can have put anything. */
+static int give(struct launch *l, int fd, const struct node *node, const char *path) {
+  if (fchownat(fd, "", node->uid, node->gid, AT_EMPTY_PATH) < 0)
     return fail(l, "fchownat", path);
-  if (owned && (st->st_mode & 07777) == (node->mode & 07777))
-    return 0;
   char self[SELF_FD_SIZE];
   if (fchmodat(l->proc, path_self_fd(fd, self), node->mode & 07777, 0) < 0)
     return fail(l, "fchmodat", path);
@@ -112,23 +108,29 @@ static int make(int parent, const char *name, const struct node *node) {
   return result;
 }
 
-/* A descriptor of the right node, made if need be; errors are recorded. What was just made is
- * looked at like what was there before, so that it is known to be what gets the owner. */
-static int open_node(struct launch *l, int parent, const char *name, const struct node *node,
-                     struct stat *st, const char *path) {
+/* Makes sure that the right node is there. One that is there already keeps its mode and owner: it
+ * may be the host's own, bound there by the configuration or in a volume. */
+static int put(struct launch *l, int parent, const char *name, const struct node *node,
+               const char *path) {
   for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-    if (make(parent, name, node) < 0 && errno != EEXIST)
+    bool made = make(parent, name, node) == 0;
+    if (!made && errno != EEXIST)
       return fail(l, "mknodat", path);
     int fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT)
       continue;
     if (fd < 0)
       return fail(l, "openat", path);
-    if (fstat(fd, st) < 0)
+    struct stat st;
+    if (fstat(fd, &st) < 0)
       return fail(l, "fstat", path);
-    if (is_node(st, node))
-      return fd;
+    bool right = is_node(&st, node);
+    bool owned = st.st_uid == node->uid && st.st_gid == node->gid;
+    if (right && made && !owned && give(l, fd, node, path) < 0)
+      return -1;
     close(fd);
+    if (right)
+      return 0;
     if (clear_way(parent, name) < 0)
       return fail(l, "unlinkat", path);
   }
@@ -153,11 +155,8 @@ int op_make_node(struct launch *l, const struct arg *arg) {
   if (parent < 0)
     return fail(l, "make directory", path);
 
-  struct stat st;
-  int fd = open_node(l, parent, name, &node, &st, path);
-  if (fd < 0 || own(l, fd, &st, &node, path) < 0)
+  if (put(l, parent, name, &node, path) < 0)
     return -1;
-  close(fd);
   close(parent);
   return 0;
 }

@@ -137,8 +137,7 @@ static int restart(struct walk *w) {
 }
 
 /* Puts what a dangling symlink says in the place of path[start, end), to begin at the root again. A
- * relative target stays behind the path of its directory, which the kernel then resolves as before.
- */
+ * relative target stays behind the path of its directory, which is then resolved as before. */
 static int follow(struct walk *w, size_t start, size_t end, const char *target, size_t length) {
   if (++w->links > MAX_LINKS)
     return errno = ELOOP, -1;
@@ -148,7 +147,6 @@ static int follow(struct walk *w, size_t start, size_t end, const char *target, 
     return errno = ENAMETOOLONG, -1;
   memmove(w->path + kept + length, w->path + end, rest);
   memcpy(w->path + kept, target, length);
-
   return restart(w);
 }
 

@@ -24,8 +24,7 @@ static const struct sys_mount_attr slave = {.propagation = MS_SLAVE};
  * as large as the host's, and what follows takes all of it down. So it is made slave here once
  * more, which costs microseconds. Slave, not private: a private copy would keep mounts that the
  * host unmounts meanwhile busy (runc does the same, for that reason). It is done by descriptor,
- * because
- * "." after the pivot is the new root: only umount2(2) looks at what is stacked on top. */
+ * because "." is the new root after the pivot: only umount2(2) looks at what is stacked on top. */
 int op_pivot_root(struct launch *l, const struct arg *arg) {
   int root = slot_fd(l, &arg[0]);
   if (root < 0)
@@ -162,6 +161,8 @@ static int hide_host_proc(struct launch *l, int root) {
   return result;
 }
 
+/* The new root may be attached anywhere in this mount namespace, which has to be the container's
+ * own: what is hidden is hidden from everybody in it. */
 int op_switch_root(struct launch *l, const struct arg *arg) {
   int root = slot_fd(l, &arg[0]);
   if (root < 0)

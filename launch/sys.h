@@ -1,8 +1,8 @@
 /* System calls that libc does not wrap, or wraps only in its latest versions, with their constants.
  *
  * Thin on purpose: the kernel's names and argument order behind `sys_`, -1 and errno for errors.
- * musl's include path has no linux/ headers, and glibc's clash with <sys/mount.h>, so the few
- * constants that we need are here; all are kernel ABI. */
+ * The kernel's own headers clash with <sys/mount.h> of some libc versions, so the few constants
+ * that we need are here; all are kernel ABI. */
 #ifndef ORLOP_SYS_H
 #define ORLOP_SYS_H
 

@@ -26,6 +26,7 @@ import os
 import signal
 import socket
 import struct
+import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,6 +138,7 @@ def _controllers() -> frozenset[str]:
 def _enter_cgroups() -> None:
     found = hierarchies()
     for hierarchy in found:
+        _remove_dead_sessions(hierarchy.at)
         session = hierarchy.session(os.getpid())
         session.mkdir()
         for name in ("cpuset.cpus", "cpuset.mems"):
@@ -153,6 +155,19 @@ def _enter_cgroups() -> None:
             _delegate(hierarchy.at)
 
 
+def _remove_dead_sessions(root: Path) -> None:
+    """Remove the cgroups of sessions whose supervisor was killed before it could do so."""
+    for session in root.glob("orlop-tests-*"):
+        if Path("/proc", session.name.rpartition("-")[2]).exists():
+            continue
+        for procs in session.rglob("cgroup.procs"):
+            for pid in procs.read_text().split():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+        with contextlib.suppress(OSError):  # another session may be doing the same
+            remove_cgroup(session)
+
+
 def _delegate(root: Path) -> None:
     """Enable all v2 controllers for the tests; then no process may live in the root itself."""
     leaf = root / "pytest"
@@ -160,6 +175,15 @@ def _delegate(root: Path) -> None:
     (leaf / "cgroup.procs").write_text("0")
     for controller in (root / "cgroup.controllers").read_text().split():
         (root / "cgroup.subtree_control").write_text(f"+{controller}")
+
+
+def remove_tree(directory: Path) -> None:
+    """Remove a directory of a test, but nothing that is mounted in it: that may be the host's own.
+
+    Such a mount is a leak, which tests/leaks.py reports; what is left of the tree then stays.
+    """
+    command = ["rm", "-r", "--one-file-system", "--", directory]
+    subprocess.run(command, check=False, stderr=subprocess.DEVNULL)
 
 
 def remove_cgroup(directory: Path, within_s: float = 1.0) -> None:

@@ -17,20 +17,10 @@
 #include <unistd.h>
 
 #include "../sys.h"
+#include "tap.h"
 
 static int top;  /* holds `root` and `outside` */
 static int root; /* what nothing may lead out of */
-static int tests, failures;
-
-static void check(bool ok, const char *what) {
-  int error = errno;
-  tests++;
-  if (!ok)
-    failures++;
-  printf("%sok %d - %s\n", ok ? "" : "not ", tests, what);
-  if (!ok)
-    printf("# errno %d %s\n", error, strerror(error));
-}
 
 static void must(int result, const char *what) {
   if (result >= 0)
@@ -320,6 +310,5 @@ int main(void) {
   close(root);
   close(top);
   remove_tree(AT_FDCWD, directory);
-  printf("1..%d\n", tests);
-  return failures > 0;
+  return tap_end();
 }

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar, Self, dataclass_transform
 else:
 
-    def dataclass_transform(**_: object) -> Any:
+    def dataclass_transform(**_: object) -> Any:  # noqa: D103 - see typing
         return lambda cls: cls
 
 

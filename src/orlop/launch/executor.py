@@ -14,7 +14,6 @@ import sys
 
 from orlop.errors import InternalError, Unavailable, Unsupported
 from orlop.launch import report as reports
-from orlop.launch.plan import Plan
 from orlop.launch.wire import NO_FAULT, encode
 
 TYPE_CHECKING = False
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
 
+    from orlop.launch.plan import Plan
     from orlop.launch.report import Report
 
 # include/uapi/linux/fcntl.h and memfd.h; Python 3.11 has no names for the newer ones.

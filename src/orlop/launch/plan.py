@@ -151,7 +151,7 @@ class Unshare(Operation):
 
 
 class Join(Operation):
-    """Enter the namespaces of a namespace descriptor or, with several types, of a pidfd (setns(2))."""
+    """Enter the namespace of a descriptor or, with several types, those of a pidfd (setns(2))."""
 
     kind = 9
     namespace: Slot
@@ -265,7 +265,9 @@ NO_FOLLOW = 2  # the last component of the path may not be a symlink
 class NewFilesystem(Operation):
     """Make a detached mount of a new file system instance (fsopen(2), fsconfig(2), fsmount(2)).
 
-    `options` are "key=value" or "flag"; `attributes` are MOUNT_ATTR_ bits.
+    `options` are "key=value" or "flag"; `attributes` are MOUNT_ATTR_ bits. A value of more than
+    255 bytes is possible only before the root is entered, in a mount namespace of the container's
+    own.
     """
 
     kind = 21
@@ -305,7 +307,11 @@ INHERIT_MODE = 4  # the mount's root gets the permissions of the directory that 
 
 
 class CopyUp(Operation):
-    """Copy what is at a path in `base` into a mount (the `tmpcopyup` option)."""
+    """Copy what is at a path in `base`, if anything, into a mount (the `tmpcopyup` option).
+
+    What is mounted below is left out, and so are owners, attributes and devices that the user
+    namespace cannot have.
+    """
 
     kind = 24
     base: Slot
@@ -321,7 +327,7 @@ class PivotRoot(Operation):
 
 
 class SwitchRoot(Operation):
-    """Move a mount over the root and chroot(2) into it, where the root cannot be pivoted (initramfs)."""
+    """Move a mount over the root and chroot(2) into it: an initramfs cannot be pivoted."""
 
     kind = 26
     root: Slot
@@ -344,7 +350,10 @@ class MakeDirectory(Operation):
 
 
 class MakeSymlink(Operation):
-    """Make a symlink; the same one that is there already will do."""
+    """Make a symlink; what is there is replaced if it is not the same one already.
+
+    A directory that is not empty is not replaced.
+    """
 
     kind = 29
     base: Slot
@@ -353,8 +362,10 @@ class MakeSymlink(Operation):
 
 
 class MakeNode(Operation):
-    """Make a device node or fifo with exactly this mode and owner; what is there is replaced
-    if it is not such a node already.
+    """Make a device node or fifo with exactly this mode and owner.
+
+    What is there is replaced if it is not this node. If it is, its mode and owner stay: it may be
+    the host's own node, bound there.
     """
 
     kind = 30
@@ -368,7 +379,7 @@ class MakeNode(Operation):
 
 
 class Mask(Operation):
-    """Hide a path: the mount `null` over a file, the mount `empty` over a directory; absent is fine."""
+    """Hide a path: mount `null` over a file, `empty` over a directory; absent is fine."""
 
     kind = 31
     base: Slot
@@ -388,8 +399,9 @@ class Protect(Operation):
 class OpenConsole(Operation):
     """Open a pseudo-terminal of a devpts mount (NO_SLOT: of the host's) and send its master away.
 
-    The master goes over `socket` (SCM_RIGHTS, with the terminal's name as data), the other end
-    into `out`. Rows and columns of 0 leave the size alone; the terminal is given to `uid`.
+    The master goes over `socket` (SCM_RIGHTS, with the terminal's name as data; NO_SLOT: to the
+    launcher, which keeps it), the other end into `out`. Rows and columns of 0 leave the size
+    alone; the terminal is given to `uid`.
     """
 
     kind = 33
@@ -426,6 +438,15 @@ class OwnStdio(Operation):
 
     kind = 36
     uid: U32
+
+
+class OpenIn(Operation):
+    """Open what is at a path in `base`, as O_PATH: to change the mount there."""
+
+    kind = 37
+    out: Slot
+    base: Slot
+    path: str
 
 
 # --- what the process is and may ------------------------------------------------------------
@@ -554,8 +575,9 @@ class DropBounding(Operation):
 
 
 class SetUser(Operation):
-    """Become this user, group and these supplementary groups (little-endian u32), keeping the
-    permitted capabilities for the next step.
+    """Become this user, group and these supplementary groups (little-endian u32).
+
+    The permitted capabilities are kept for the next step.
     """
 
     kind = 55
@@ -612,8 +634,10 @@ class AwaitStart(Operation):
 
 
 class Execute(Operation):
-    """Execute the program that was found (execve(2)). Descriptors from 3 + `preserve` on are closed;
-    the preserved ones are the inherited slots from `first` on.
+    """Execute the program that was found (execve(2)).
+
+    Descriptors from 3 + `preserve` on are closed; the preserved ones are the inherited slots from
+    `first` on.
     """
 
     kind = 60

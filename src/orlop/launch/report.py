@@ -43,8 +43,8 @@ class Report(Record):
     """One reading of the report.
 
     Times are CLOCK_MONOTONIC in ns, 0 where something was not reached. `failed_op` is the index
-    of the operation that failed, None if none did, and `len(plan.steps)` or above for a failure of the
-    launcher's own setup.
+    of the operation that failed, None if none did, and `len(plan.steps)` or above for a failure
+    of the launcher's own setup.
     """
 
     phase: int

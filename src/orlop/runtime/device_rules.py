@@ -1,7 +1,7 @@
-"""Which devices a container may use: nothing, then what was asked, then what every container needs.
+"""Which devices a container may use: none, then what was asked, then what every container needs.
 
-See: runtime-spec config-linux.md#default-devices and #allowed-device-list. Making a node (`m`) is always
-allowed: it gives no access.
+See: runtime-spec config-linux.md#default-devices and #allowed-device-list. Making a node (`m`) is
+always allowed: it gives no access.
 """
 
 from __future__ import annotations

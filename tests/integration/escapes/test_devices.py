@@ -30,7 +30,6 @@ from tests.integration.support.terminals import on_terminal
 pytestmark = pytest.mark.requires_root
 
 AT_ONCE = 50
-ATTACK = f"echo 4711 > {SYSCTL}; echo 4711 > "
 
 
 def without(bundle: Bundle, *destinations: str) -> Bundle:
@@ -118,7 +117,7 @@ def test_masks_hold_below_a_symlink(runtime: Runtime, trap: Trap, canaries: Cana
 
 # --- the console --------------------------------------------------------------------------------
 
-CONSOLE = "stat -L -c '%F %t' /dev/console; stat -c %F /dev/console; " + ATTACK + "/dev/console"
+CONSOLE = "stat -L -c '%F %t' /dev/console; stat -c %F /dev/console; echo 4711 > /dev/console"
 
 
 def console_is_a_terminal(screen: str) -> bool:

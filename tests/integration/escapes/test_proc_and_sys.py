@@ -159,7 +159,7 @@ def test_a_volume_over_a_part_of_proc(
 @pytest.mark.slow
 def test_proc_is_covered_by_a_race(runtime: Runtime, trap: Trap, workspace: Path) -> None:
     """The target is an ordinary directory when it is checked, a part of /proc when it is used."""
-    at_once = 5
+    at_once = 4
     shared = workspace / "shared"
     parts = ["sys/net/ipv4", "sys", "self", "self/attr"]
     for number in range(at_once):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from orlop.launch.executor import sealed_launcher
 from tests.integration.mounts.plans import Container, make_rootfs
+from tests.isolation import remove_tree
 from tests.preconditions import need
 
 
@@ -29,7 +29,7 @@ def workspace() -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="orlop-mounts-"))
     path.chmod(0o755)
     yield path
-    shutil.rmtree(path)
+    remove_tree(path)
 
 
 @pytest.fixture

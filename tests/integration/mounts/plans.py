@@ -1,10 +1,12 @@
 """Plans by hand: a container whose every step is the test's, run by the real launcher.
 
-c = Container(rootfs)
-c.enter_mounts()                       # a mount namespace, with rootfs as the future root
-c.do(Attach(c.tmpfs(), c.root, "/tmp", CREATE))
-c.enter_root()
-assert c.run("stat -f -c %T /tmp").stdout == "tmpfs\\n"
+For example:
+
+    c = Container(rootfs)
+    c.enter_mounts()  # a mount namespace, with rootfs as the future root
+    c.attach(c.filesystem("tmpfs"), "/tmp")
+    c.enter_root()
+    assert c.run("stat -f -c %T /tmp").lines() == ["tmpfs"]
 """
 
 from __future__ import annotations
@@ -132,11 +134,11 @@ class Container:
         self.do(Open(host, "/", os.O_PATH | os.O_DIRECTORY))
         self.do(SetMount(host, propagation=MS_SLAVE, recursive=1))
 
-    def attach_root(self) -> None:
-        """Make a mount of the root file system, from where `base` paths are resolved."""
+    def attach_root(self, over: str = "/") -> None:
+        """Make a mount of the root file system, in which `base` paths are resolved."""
         self.root = self.slot()
         self.do(CloneTree(self.root, NO_SLOT, str(self.rootfs), RECURSIVE))
-        self.do(Attach(self.root, NO_SLOT, "/"))
+        self.do(Attach(self.root, NO_SLOT, over))
 
     def filesystem(self, fstype: str, *options: str, source: str = "", attributes: int = 0) -> Slot:
         """A new detached file system."""
@@ -214,13 +216,13 @@ class Container:
         raise AssertionError(f"it started, and ended with {outcome.status}")
 
 
-def in_user_namespace(rootfs: Path, size: int = 65536) -> Container:
+def in_user_namespace(rootfs: Path, size: int = 65536, inherit: tuple[int, ...] = ()) -> Container:
     """A container whose root is another user on the host, its root file system attached."""
     need("userns")
     for directory, _, files in os.walk(rootfs):
         for name in (".", *files):
             os.chown(os.path.join(directory, name), 100000, 100000, follow_symlinks=False)
-    container = Container(rootfs)
+    container = Container(rootfs, inherit)
     container.before(Clone(NAMESPACES | CLONE_NEWUSER | CLONE_NEWCGROUP))
     for name in ("uid_map", "gid_map"):
         container.before(WriteProc(OF_CONTAINER, name, f"0 100000 {size}".encode()))

@@ -24,6 +24,7 @@ from orlop.launch.plan import (
     LAUNCHER,
     NO_FOLLOW,
     NO_SLOT,
+    NOT_IN_PROC,
     ORDINARY_DIRECTORY,
     RECURSIVE,
     Attach,
@@ -226,7 +227,10 @@ def test_propagation(
 
 
 @pytest.mark.requires_userns
-def test_idmapped_mount(rootfs: Path, tree: Path) -> None:
+def test_idmapped_mount(rootfs: Path, workspace: Path) -> None:
+    tree = workspace / "mapped"  # not on a tmpfs: those can be mapped since Linux 6.3
+    tree.mkdir()
+    (tree / "file").touch()
     os.chown(tree / "file", 1000, 1000)
     container = Container(rootfs)
     namespace = container.slot()
@@ -269,6 +273,16 @@ def test_a_file_is_no_ordinary_directory(container: Container) -> None:
     container.attach(container.filesystem("tmpfs"), "/file", CREATE | ORDINARY_DIRECTORY)
     error = container.failure()
     assert (error.errno, "ordinary directory" in str(error)) == (errno.ENOTDIR, True)
+
+
+@pytest.mark.parametrize("flags", [NOT_IN_PROC, CREATE | NOT_IN_PROC])
+def test_symlink_into_proc(container: Container, flags: int) -> None:
+    """CVE-2019-16884: what is mounted there would stand for what the kernel says."""
+    (container.rootfs / "volume").symlink_to("/proc/sys/kernel")
+    container.proc()
+    container.attach(container.filesystem("tmpfs"), "/volume", flags)
+    error = container.failure()
+    assert (error.op, error.errno, error.path) == ("attach", errno.EPERM, "/volume")
 
 
 def test_mode_of_the_target(container: Container) -> None:

@@ -148,7 +148,7 @@ def test_overlay(
     container.enter_root()
     outcome = container.run(
         "cat /mnt/own-*; echo; cat /mnt/common; echo; echo new > /mnt/new;"
-        "grep -c ' overlay ' /proc/self/mountinfo; grep -c nodev,relatime.*overlay /proc/self/mountinfo"
+        "cd /proc/self; grep -c ' overlay ' mountinfo; grep -c nodev,relatime.*overlay mountinfo"
     )
     owned = "".join(sorted(map(str, range(count))))
     expected = [owned, "0", "1", "1"]
@@ -233,7 +233,7 @@ def content(rootfs: Path) -> Path:
 
 def describe(path: Path) -> dict[str, tuple[object, ...]]:
     """Type, mode, owner, size, device and modification time of all that is below a path."""
-    found = {}
+    found: dict[str, tuple[object, ...]] = {}
     for directory, directories, files in os.walk(path):
         for name in directories + files:
             full = os.path.join(directory, name)
@@ -333,8 +333,8 @@ def test_copy_up_in_a_user_namespace(rootfs: Path, content: Path) -> None:
     container.enter_root()
     os.chown(content / "program", 0, 0)
     (content / "program").chmod(0o4755)
-    script = "cd /content; stat -c '%n %A %u' big program; test -e null || echo none; cat sub/deeper/file"
-    assert container.run(script).lines() == [
+    script = "stat -c '%n %A %u' big program; test -e null || echo none; cat sub/deeper/file"
+    assert container.run(f"cd /content; {script}").lines() == [
         "big -rw-r--r-- 0",
         "program -rwxr-xr-x 0",
         "none",

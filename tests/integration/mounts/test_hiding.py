@@ -18,8 +18,6 @@ from orlop.launch.plan import (
 )
 from tests.integration.mounts.plans import Container, in_user_namespace
 
-SECRET = "test -s {0} && echo seen || echo hidden"
-
 
 def covers(container: Container) -> tuple[Slot, Slot]:
     """The device and the directory to put over others."""

@@ -82,8 +82,35 @@ def test_node(container: Container, there: str, workspace: Path) -> None:
     container.do(MakeNode(container.root, "/dev/null", *NULL))
     container.enter_root()
     script = "stat -c '%F %t:%T %a %u:%g' /dev/null"
-    assert container.run(script).stdout == "character special file 1:3 666 0:0\n"
+    mode = "600" if there == "wrong mode" else "666"
+    assert container.run(script).stdout == f"character special file 1:3 {mode} 0:0\n"
     assert (canary.read_text(), canary.stat().st_mode & 0o777) == ("canary", 0o644)
+
+
+def test_node_of_the_host_stays_as_it_is(container: Container, workspace: Path) -> None:
+    """A configuration may bind a device, or a directory with some, and list it as well."""
+    volume = workspace / "volume"
+    volume.mkdir()
+    for name in ("bound", "inside"):
+        os.mknod(volume / name, stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    container.attach(container.tree(volume / "bound"), "/dev/bound")
+    container.attach(container.tree(volume), "/dev/volume")
+    for path in ("/dev/bound", "/dev/volume/inside"):
+        container.do(MakeNode(container.root, path, stat.S_IFCHR | 0o666, 1, 3, 7, 8))
+    container.enter_root()
+    assert container.run("stat -c %t:%T /dev/bound /dev/volume/inside").lines() == ["1:3", "1:3"]
+    for name in ("bound", "inside"):
+        status = (volume / name).stat()
+        assert (status.st_mode & 0o7777, status.st_uid, status.st_gid) == (0o600, 0, 0)
+
+
+def test_device_bound_where_another_belongs(container: Container, workspace: Path) -> None:
+    os.mknod(workspace / "zero", stat.S_IFCHR | 0o600, os.makedev(1, 5))
+    container.attach(container.tree(workspace / "zero"), "/dev/null")
+    container.do(MakeNode(container.root, "/dev/null", *NULL))
+    error = container.failure()
+    assert (error.op, error.errno, error.path) == ("make_node", errno.EBUSY, "/dev/null")
+    assert (workspace / "zero").exists()
 
 
 def test_owner_and_strange_modes(container: Container) -> None:

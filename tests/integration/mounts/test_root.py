@@ -12,12 +12,9 @@ from orlop.kernel.mounts import MOUNT_ATTR_RDONLY, MS_SHARED, MS_SLAVE
 from orlop.kernel.namespaces import CLONE_NEWPID
 from orlop.launch.plan import (
     CREATE,
-    NO_SLOT,
-    RECURSIVE,
     Attach,
     ChangeRoot,
     Clone,
-    CloneTree,
     Mask,
     Open,
     PivotRoot,
@@ -25,7 +22,7 @@ from orlop.launch.plan import (
     SwitchRoot,
 )
 from tests import isolation
-from tests.integration.mounts.plans import NAMESPACES, Container, parse_mountinfo
+from tests.integration.mounts.plans import Container, parse_mountinfo
 
 ROOT_AND_CWD = "readlink /proc/1/root; readlink /proc/1/cwd; pwd; ls -d /bin/busybox"
 
@@ -45,18 +42,6 @@ def test_pivot(container: Container) -> None:
     assert host_mounts() == before, "and the host has all of its mounts"
 
 
-@pytest.fixture
-def over_itself(rootfs: Path) -> Container:
-    """A container whose root is attached over its own directory, and not over "/"."""
-    container = Container(rootfs)
-    container.before(Clone(NAMESPACES))
-    container.cut_off()
-    container.root = container.slot()
-    container.do(CloneTree(container.root, NO_SLOT, str(rootfs), RECURSIVE))
-    container.do(Attach(container.root, NO_SLOT, str(rootfs)))
-    return container
-
-
 def test_pivot_to_a_root_attached_over_its_own_path(over_itself: Container) -> None:
     over_itself.proc()
     over_itself.enter_root()
@@ -64,7 +49,7 @@ def test_pivot_to_a_root_attached_over_its_own_path(over_itself: Container) -> N
 
 
 def test_unmounting_stays_inside_even_if_the_plan_forgot(rootfs: Path, workspace: Path) -> None:
-    """All mounts of the host shared, only the root itself private, so that the pivot is possible."""
+    """All mounts of the host are shared but the root itself, so that the pivot is possible."""
     volume = workspace / "volume"
     volume.mkdir()
     isolation.mount("volume", str(volume), "tmpfs")
@@ -76,6 +61,7 @@ def test_unmounting_stays_inside_even_if_the_plan_forgot(rootfs: Path, workspace
         container.do(Open(host, "/", os.O_PATH | os.O_DIRECTORY))
         container.do(SetMount(host, propagation=MS_SLAVE))  # not what is below it
         container.attach_root()
+        container.do(SetMount(container.root, propagation=MS_SLAVE))
         container.enter_root()
         before = host_mounts()
         assert container.run("ls -d /bin/busybox").status == 0

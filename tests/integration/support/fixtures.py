@@ -10,7 +10,6 @@ hierarchy, a /run and a network of their own.
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ import pytest
 from tests.integration.support.bundles import BundleFactory
 from tests.integration.support.rootfs import RootfsTemplate
 from tests.integration.support.runtimes import Flavour, Runtime, program_under_test
+from tests.isolation import remove_tree
 from tests.preconditions import need
 
 
@@ -81,7 +81,7 @@ def workspace(session_directory: Path) -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="t", dir=session_directory))
     path.chmod(0o711)
     yield path
-    shutil.rmtree(path)
+    remove_tree(path)
 
 
 @pytest.fixture

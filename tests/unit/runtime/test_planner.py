@@ -134,6 +134,18 @@ def test_a_bind_mount_over_a_file_system_ends_its_use_as_a_base() -> None:
     assert masked.path == "proc/kcore"
 
 
+def test_a_remount_changes_the_mount_that_is_there() -> None:
+    spec = make_spec()
+    extra = Mount("/proc", None, None, ("remount", "ro", "nosuid"))
+    steps = added(
+        plan(spec),
+        plan(
+            spec.replace(mounts=(*spec.mounts, extra)),
+        ),
+    )
+    assert [type(step.op) for step in steps] == [ops.OpenIn, ops.SetMount]
+
+
 def test_bind_sources_are_cloned_by_the_launcher_before_the_clone() -> None:
     spec = make_spec()
     spec = spec.replace(mounts=(*spec.mounts, Mount("/data", "bind", "/srv", ("rbind", "ro"))))

@@ -201,7 +201,7 @@ def enabling(
         subtree = facts.subtree(directory)
         enabled = available & subtree.enabled if subtree else set()
         missing = available - enabled
-        path = posixpath.join(directory, "cgroup.subtree_control")
+        path = f"{directory}/cgroup.subtree_control"
         if subtree and subtree.closed:
             if missing & needed:
                 names = ", ".join(sorted(missing & needed))
@@ -239,7 +239,7 @@ def device_rules(
         target = devices.exceptions(rules)
         reason = f"OCI {name('devices')}"
         return b"", tuple(
-            Setting(posixpath.join(place.directory, file), value, reason)
+            Setting(f"{place.directory}/{file}", value, reason)
             for file, value in devices.transition(state_of(place), target)
         )
     if unified_of(where) is None:

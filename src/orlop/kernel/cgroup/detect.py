@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import posixpath
 
-from orlop.errors import SyscallError
+from orlop.kernel.cgroup import control
 from orlop.records import Record
 
 NONE, V1, HYBRID, V2 = range(4)
@@ -49,8 +49,8 @@ class Hierarchy(Record):
         processes"). runc does the same.
         """
         base = posixpath.dirname(self.own) if self.v2 else self.own
-        below = posixpath.normpath(posixpath.join("/", base, path)).lstrip("/")
-        return posixpath.join(self.mount, below) if below else self.mount
+        below = posixpath.normpath(path if path.startswith("/") else f"/{base}/{path}").lstrip("/")
+        return f"{self.mount}/{below}" if below else self.mount
 
 
 class CgroupLayout(Record):
@@ -191,16 +191,8 @@ def detect() -> CgroupLayout:
 
 def read_layout(proc: str) -> CgroupLayout:
     """The layout as the process of this /proc directory sees it, read anew."""
-    mountinfo, cgroup = _read(f"{proc}/mountinfo"), _read(f"{proc}/cgroup")
+    mountinfo, cgroup = control.read(f"{proc}/mountinfo"), control.read(f"{proc}/cgroup")
     layout = parse(mountinfo, cgroup)
     if layout.unified is None:
         return layout
-    return _with_controllers(layout, _read(f"{layout.unified.mount}/cgroup.controllers"))
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            return file.read()
-    except OSError as error:
-        raise SyscallError("open", error.errno or 0, path) from None
+    return _with_controllers(layout, control.read(f"{layout.unified.mount}/cgroup.controllers"))

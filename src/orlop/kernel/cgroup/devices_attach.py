@@ -65,7 +65,10 @@ def load(program: bytes) -> int:
     """
     import ctypes
 
-    code, license_ = ctypes.create_string_buffer(program), ctypes.create_string_buffer(b"GPL")
+    code, license_ = (
+        ctypes.create_string_buffer(program),
+        ctypes.create_string_buffer(b"Apache-2.0"),
+    )
     attribute = struct.pack(
         "=IIQQ",
         _TYPE_CGROUP_DEVICE,

@@ -11,6 +11,7 @@ import os
 import posixpath
 
 from orlop.kernel.cgroup import control
+from orlop.kernel.cgroup.tree import processes_below
 from orlop.records import Record
 
 TYPE_CHECKING = False
@@ -70,7 +71,7 @@ class HostFacts:
         """Why a cgroup cannot be a new container's; "" if it is empty or does not exist."""
         if not os.path.isdir(place.directory):
             return ""
-        if control.read_or(f"{place.directory}/cgroup.procs", "").strip():
+        if processes_below(place.directory):
             return "it has processes in it"
         frozen = control.read_or(f"{place.directory}/cgroup.freeze", "0").strip() == "1"
         state = control.read_or(f"{place.directory}/freezer.state", "THAWED").strip()
@@ -89,7 +90,7 @@ class PlaceFiles:
         """What is in the file now, "" as long as the cgroup does not exist."""
         if not self._exists:
             return ""
-        return control.read_or(posixpath.join(self._place.directory, name), "")
+        return control.read_or(f"{self._place.directory}/{name}", "")
 
     def has(self, name: str) -> bool | None:
         """Whether the cgroup has, or will have, such a file; None if that cannot be seen."""
@@ -98,7 +99,7 @@ class PlaceFiles:
             return rest.partition(".")[0] in huge_page_sizes(self._huge_pages)
         for directory in self._examples():
             if self._shows(directory, controller):
-                return os.path.exists(posixpath.join(directory, name))
+                return os.path.exists(f"{directory}/{name}")
         return None if self._place.v2 else self._probe(name)
 
     def _examples(self) -> Iterator[str]:
@@ -115,18 +116,18 @@ class PlaceFiles:
         """Whether files of this controller would be there; on v1 always."""
         if not self._place.v2 or controller == "cgroup":
             return True
-        enabled = control.read_or(posixpath.join(directory, "cgroup.controllers"), "")
+        enabled = control.read_or(f"{directory}/cgroup.controllers", "")
         return controller in enabled.split()
 
     def _probe(self, name: str) -> bool:
         """The same on a v1 hierarchy without any cgroup: one is made, looked at and removed."""
-        directory = posixpath.join(self._place.mount, f"orlop-probe-{os.getpid()}")
+        directory = f"{self._place.mount}/orlop-probe-{os.getpid()}"
         try:
             os.mkdir(directory)
         except OSError:  # not permitted; the root knows at least some
-            return os.path.exists(posixpath.join(self._place.mount, name))
+            return os.path.exists(f"{self._place.mount}/{name}")
         try:
-            return os.path.exists(posixpath.join(directory, name))
+            return os.path.exists(f"{directory}/{name}")
         finally:
             os.rmdir(directory)
 

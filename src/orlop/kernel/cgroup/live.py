@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import os
 import posixpath
-import time
 
 from orlop.errors import (
     Conflict,
@@ -22,7 +21,8 @@ from orlop.errors import (
 )
 from orlop.kernel.cgroup import control
 from orlop.kernel.cgroup.detect import detect
-from orlop.kernel.cgroup.settings import Place, place_of, unified_of
+from orlop.kernel.cgroup.settings import Place, place_in, place_of, unified_of
+from orlop.kernel.cgroup.tree import processes_below, processes_in, remove, signal_all, tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,22 +42,7 @@ DESTROY_TIMEOUT_S = 10.0
 _KILL_FREEZE_TIMEOUT_S = 1.0
 _SIGKILL = 9
 _NOT_RESTORABLE = ("subtree_control", "io.max", "_device", "ifpriomap", ".allow", ".deny")
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.001, 0.05
-
-
 _NOT_BELOW: Mapping[str, str] = {}
-
-
-def _pick(place: Place, paths: Mapping[str, str]) -> str:
-    names = (*place.controllers, "")
-    return next((paths[name] for name in names if name in paths), "")
-
-
-def _inner_path(path: str) -> str:
-    clean = posixpath.normpath(path)
-    if clean.startswith(("/", "../")) or clean == "..":
-        raise InvalidArgument(f"{path!r} is not a path below the container's cgroup")
-    return "" if clean == "." else clean
 
 
 class Cgroup:
@@ -84,8 +69,7 @@ class Cgroup:
             inside = posixpath.normpath(directory) == directory
             if not inside or not directory.startswith(hierarchy.mount.rstrip("/") + "/"):
                 raise InvalidArgument(f"{directory} is not a cgroup below {hierarchy.mount}")
-            place = Place(directory, hierarchy.mount, hierarchy.controllers, hierarchy.v2)
-            where.append(place)
+            where.append(place_in(hierarchy, directory))
         return cls(tuple(where))
 
     def paths(self) -> dict[str, str]:
@@ -96,12 +80,15 @@ class Cgroup:
         """Whether any of the cgroups does."""
         return any(os.path.isdir(place.directory) for place in self._where)
 
-    def entry(self, below: Mapping[str, str] = _NOT_BELOW) -> Entry:
+    def entry(self, below: Mapping[str, str] = _NOT_BELOW, first_process: int = 0) -> Entry:
         """The ways in, for a further process.
 
         Args:
             below: paths of existing sub-cgroups by controller (those of the hierarchies that have
                 it); the one of "" is for all other hierarchies.
+            first_process: if the container has divided its v2 cgroup into sub-cgroups with
+                controllers, as an init system in it does, so that no process may be in the cgroup
+                itself any more: the process to whose sub-cgroup the further one shall go.
 
         Raises:
             InvalidArgument: a path leads out of the cgroup.
@@ -109,20 +96,17 @@ class Cgroup:
         from orlop.kernel.cgroup.creation import entry_of
 
         clean = {controller: _inner_path(path) for controller, path in below.items()}
-        where = tuple(
-            place.replace(
-                directory=posixpath.join(place.directory, _pick(place, clean)).rstrip("/")
-            )
-            for place in self._where
-        )
-        return entry_of(where)
+        where = tuple(_below(place, clean) for place in self._where)
+        return entry_of(tuple(_beside(place, first_process) for place in where))
 
     # --- processes --------------------------------------------------------------------------
 
     def processes(self) -> tuple[int, ...]:
         """The ids of all processes in the cgroup and its sub-cgroups, sorted."""
-        place = place_of(self._where, "freezer", "devices") or unified_of(self._where)
-        return _processes_below(place.directory) if place is not None else ()
+        if not self._where:
+            return ()
+        place = place_of(self._where, "freezer") or unified_of(self._where) or self._where[0]
+        return processes_below(place.directory)
 
     def freeze(self, timeout_s: float = FREEZE_TIMEOUT_S) -> None:
         """No process of the cgroup runs.
@@ -134,12 +118,9 @@ class Cgroup:
         self._freezer().freeze(timeout_s)
 
     def thaw(self) -> None:
-        """The processes go on.
-
-        Raises:
-            Unsupported: there is no freezer.
-        """
-        self._freezer().thaw()
+        """The processes go on. Without a freezer they have never stopped."""
+        if self._has_freezer():
+            self._freezer().thaw()
 
     def frozen(self) -> bool:
         """Whether `freeze` was asked for last."""
@@ -153,14 +134,13 @@ class Cgroup:
         unified = unified_of(self._where)
         if signal == _SIGKILL and unified is not None:
             there = control.write_if_there(f"{unified.directory}/cgroup.kill", "1")
-            outside = set(self.processes()) - set(_processes_below(unified.directory))
-            _signal(outside, signal)  # on a hybrid host a process can be in one and not the other
-            if self._has_freezer():
-                self.thaw()
+            # On a hybrid host somebody may have moved a process in one hierarchy and not the other.
+            signal_all(set(self.processes()) - set(processes_below(unified.directory)), signal)
+            self.thaw()
             if there:
                 return
         if not self._has_freezer():
-            _signal(self.processes(), signal)
+            signal_all(self.processes(), signal)
             return
         freezer = self._freezer()
         was_frozen = freezer.frozen()
@@ -169,7 +149,7 @@ class Cgroup:
         except DeadlineExceeded:
             was_frozen = False  # those that can run get it all the same
         try:
-            _signal(self.processes(), signal)
+            signal_all(self.processes(), signal)
         finally:
             if signal == _SIGKILL or not was_frozen:
                 freezer.thaw()
@@ -181,9 +161,11 @@ class Cgroup:
             DeadlineExceeded: after this time there are still processes in one.
             SyscallError: one cannot be removed for another reason.
         """
+        import time
+
         deadline = time.monotonic() + timeout_s
         for place in self._where:
-            _remove(place, deadline)
+            remove(place.directory, deadline)
 
     def _has_freezer(self) -> bool:
         return place_of(self._where, "freezer") is not None or unified_of(self._where) is not None
@@ -262,88 +244,28 @@ class Cgroup:
         return OomWatchV2(place.directory) if place.v2 else OomWatchV1(place.directory)
 
 
-# --- processes ------------------------------------------------------------------------------
+# --- sub-cgroups ----------------------------------------------------------------------------
 
 
-def _processes_below(directory: str) -> tuple[int, ...]:
-    found: set[int] = set()
-    for cgroup in _tree(directory):
-        found.update(_processes_of(cgroup, top=cgroup == directory))
-    return tuple(sorted(found))
+def _below(place: Place, paths: Mapping[str, str]) -> Place:
+    names = (*place.controllers, place.name, "")
+    path = next((paths[name] for name in names if name in paths), "")
+    return place.replace(directory=f"{place.directory}/{path}") if path else place
 
 
-def _processes_of(directory: str, *, top: bool) -> list[int]:
-    """A process outside our PID namespace is shown as 0, and is none that we could act on."""
-    try:
-        text = control.read(f"{directory}/cgroup.procs")
-    except SyscallError as error:
-        if error.errno in control.GONE:
-            return []
-        if error.errno != errno.EOPNOTSUPP:
-            raise
-        # A threaded cgroup: its processes are listed in the cgroup where the threads' domain is.
-        text = control.read_or(f"{directory}/cgroup.threads", "") if top else ""
-    return [int(pid) for pid in text.split() if pid != "0"]
+def _beside(place: Place, process: int) -> Place:
+    divided = place.v2 and control.read_or(f"{place.directory}/cgroup.subtree_control", "").strip()
+    for directory in tree(place.directory) if process and divided else ():
+        if process in processes_in(directory):
+            return place.replace(directory=directory)
+    return place
 
 
-def _tree(directory: str) -> list[str]:
-    """The cgroup and all below it, from the top down; empty if it is gone."""
-    try:
-        with os.scandir(directory) as entries:
-            below = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
-    except FileNotFoundError:
-        return []
-    return [directory, *(found for child in below for found in _tree(child))]
-
-
-def _signal(processes: set[int] | tuple[int, ...], signal: int) -> None:
-    for pid in processes:
-        try:
-            os.kill(pid, signal)
-        except ProcessLookupError:
-            continue
-        except OSError as error:
-            raise SyscallError("kill", error.errno or 0, str(pid)) from None
-
-
-# --- removal --------------------------------------------------------------------------------
-
-
-def _remove(place: Place, deadline: float) -> None:
-    pause_s = _FIRST_PAUSE_S
-    while True:
-        for directory in reversed(_tree(place.directory)):
-            try:
-                os.rmdir(directory)
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                if error.errno != errno.EBUSY:
-                    raise SyscallError("rmdir", error.errno or 0, directory) from None
-                break
-        else:
-            return
-        left_s = deadline - time.monotonic()
-        if left_s <= 0:
-            pids = ", ".join(map(str, _processes_below(place.directory))) or "none"
-            raise DeadlineExceeded(
-                f"cannot remove cgroup {place.directory}: it is still in use, processes: {pids}"
-            )
-        if place.v2:
-            _wait_until_empty(place.directory, left_s)
-        time.sleep(min(left_s, pause_s))  # v1 does not tell; on v2 the kernel still has to let go
-        pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-
-
-def _wait_until_empty(directory: str, timeout_s: float) -> None:
-    from orlop.kernel.cgroup.events import EventFile
-
-    try:
-        with EventFile(f"{directory}/cgroup.events") as events:
-            events.wait_until("populated", 0, timeout_s)
-    except SyscallError as error:
-        if error.errno not in control.GONE:
-            raise
+def _inner_path(path: str) -> str:
+    clean = posixpath.normpath(path)
+    if clean.startswith(("/", "../")) or clean == "..":
+        raise InvalidArgument(f"{path!r} is not a path below the container's cgroup")
+    return "" if clean == "." else clean
 
 
 # --- update ---------------------------------------------------------------------------------
@@ -375,7 +297,7 @@ def _restorable(path: str) -> str | None:
     if path.endswith(_NOT_RESTORABLE):
         return None
     text = control.read_or(path, "").strip()
-    return text if text and "\n" not in text else None
+    return None if "\n" in text else text or "\n"
 
 
 def _write_back(path: str, value: str) -> None:

@@ -6,8 +6,6 @@ hierarchy or in the unified one.
 
 from __future__ import annotations
 
-import posixpath
-
 from orlop.errors import Unsupported
 from orlop.kernel.cgroup import convert, v1, v2
 from orlop.kernel.cgroup.writes import Everything, name, unsupported
@@ -17,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from orlop.kernel.cgroup.detect import CgroupLayout
+    from orlop.kernel.cgroup.detect import CgroupLayout, Hierarchy
     from orlop.kernel.cgroup.resources import Resources
     from orlop.kernel.cgroup.writes import Files, Write
 
@@ -30,12 +28,14 @@ class Place(Record):
         mount: the hierarchy's mount point.
         controllers: those that it has, or can have.
         v2: whether this is the unified hierarchy.
+        name: of a v1 hierarchy, as `systemd`.
     """
 
     directory: str
     mount: str
     controllers: tuple[str, ...] = ()
     v2: bool = False
+    name: str = ""
 
 
 class Setting(Record):
@@ -54,12 +54,14 @@ class Setting(Record):
     optional: bool = False
 
 
+def place_in(hierarchy: Hierarchy, directory: str) -> Place:
+    """The place of a directory in its hierarchy."""
+    return Place(directory, hierarchy.mount, hierarchy.controllers, hierarchy.v2, hierarchy.name)
+
+
 def places(layout: CgroupLayout, path: str) -> tuple[Place, ...]:
     """Where a cgroup path is in each hierarchy."""
-    return tuple(
-        Place(found.directory(path), found.mount, found.controllers, found.v2)
-        for found in layout.hierarchies
-    )
+    return tuple(place_in(found, found.directory(path)) for found in layout.hierarchies)
 
 
 def place_of(where: tuple[Place, ...], *controllers: str) -> Place | None:
@@ -134,9 +136,8 @@ def _possible(writes: Iterable[Write], place: Place, files: Files) -> Iterator[S
             if write.lifts:
                 continue
             raise unsupported(write.field, write.needs)
-        yield Setting(
-            posixpath.join(place.directory, write.file), write.value, f"OCI {name(write.field)}"
-        )
+        path = f"{place.directory}/{write.file}"
+        yield Setting(path, write.value, f"OCI {name(write.field)}")
 
 
 def _unified(

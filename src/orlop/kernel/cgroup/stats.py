@@ -9,8 +9,6 @@ See: cgroup-v2.rst; cgroup-v1/memory.rst, cpuacct.rst, blkio-controller.rst, hug
 
 from __future__ import annotations
 
-import posixpath
-
 from orlop.kernel.cgroup import control
 from orlop.kernel.cgroup.facts import huge_page_sizes
 from orlop.kernel.cgroup.settings import place_of, unified_of
@@ -190,7 +188,7 @@ class _Reader:
         self._directory = place.directory
 
     def text(self, name: str) -> str:
-        return control.read_or(posixpath.join(self._directory, name), "")
+        return control.read_or(f"{self._directory}/{name}", "")
 
     def number(self, name: str) -> int:
         text = self.text(name).strip()

@@ -41,6 +41,9 @@ VERBS = {
     "restore": "not supported yet",
 }
 
+# As runc: not to be confused with the status of a program that could be started.
+STATUS_OF_FAILURE = {"exec": 255}
+
 OPTIONS = (
     Option(("--root",), TEXT, "directory of the containers' state", "DIR"),
     Option(("--log",), TEXT, "write warnings and errors to this file too", "FILE"),
@@ -60,7 +63,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return _main(sys.argv[1:] if words is None else words, log)
     except OrlopError as error:
         log.error(str(error))
-        return getattr(error, "exit_status", 1)
+        return 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -84,8 +87,15 @@ def _main(words: Sequence[str], log: Log) -> int:
     verb, *rest = given.words
     if verb not in VERBS:
         raise InvalidArgument(f"there is no command {verb!r}", hint="see orlop-runtime --help")
-    module = _module(verb)
-    values = parse((*module.OPTIONS, _HELP), rest)
+    try:
+        return _perform(verb, _module(verb), given, rest, log)
+    except OrlopError as error:
+        log.error(str(error))
+        return STATUS_OF_FAILURE.get(verb, 1)
+
+
+def _perform(verb: str, module: ModuleType, given: Values, words: Sequence[str], log: Log) -> int:
+    values = parse((*module.OPTIONS, _HELP), words)
     if values.flag("help"):
         print(_verb_help(verb, module))
         return 0
@@ -106,7 +116,8 @@ _HELP = OPTIONS[-1]
 def _module(verb: str) -> ModuleType:
     from importlib import import_module
 
-    return import_module(f"orlop.runtime.cli.{verb}_")
+    name = "criu" if verb in ("checkpoint", "restore") else verb
+    return import_module(f"orlop.runtime.cli.{name}_")
 
 
 def _root(given: Values) -> str:

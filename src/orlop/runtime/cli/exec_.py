@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orlop.errors import InvalidArgument, OrlopError
+from orlop.errors import InvalidArgument
 from orlop.runtime.cli.common import (
     CONSOLE_SOCKET,
     PID_FILE,
@@ -44,32 +44,26 @@ OPTIONS = (
 )
 EXAMPLE = "orlop-runtime exec --user 1000:1000 web ps -ef"
 
-_EXEC_FAILED = 255  # as runc: not to be confused with a program's own status
-
 
 def run(store: Store, values: Values, log: Log) -> int:
-    """Runs a process; the exit status is the process's, or 255 if it could not be started."""
+    """Runs a process; the exit status is the process's."""
     container, *command = values.words
-    try:
-        found = running_container(store, container, ignore_paused=values.flag("ignore-paused"))
-        spec = found.spec()
-        process = _process(spec, values, command)
-        choices = ExecChoices(
-            console_socket=values.text("console-socket"),
-            pidfd_socket=values.text("pidfd-socket"),
-            pid_file=values.text("pid-file"),
-            preserve_fds=preserved_fds(values),
-            cgroups=values.list("cgroup"),
-            detach=values.flag("detach"),
-        )
-        if choices.detach:
-            with execute(found, spec, process, choices, log.warning) as launch:
-                launch.reap()
-            return 0
-        return run_process(found, spec, process, choices, log.warning)
-    except OrlopError as error:
-        error.exit_status = _EXEC_FAILED  # type: ignore[attr-defined]
-        raise
+    found = running_container(store, container, ignore_paused=values.flag("ignore-paused"))
+    spec = found.spec()
+    process = _process(spec, values, command)
+    choices = ExecChoices(
+        console_socket=values.text("console-socket"),
+        pidfd_socket=values.text("pidfd-socket"),
+        pid_file=values.text("pid-file"),
+        preserve_fds=preserved_fds(values),
+        cgroups=values.list("cgroup"),
+        detach=values.flag("detach"),
+    )
+    if choices.detach:
+        with execute(found, spec, process, choices, log.warning) as launch:
+            launch.reap()
+        return 0
+    return run_process(found, spec, process, choices, log.warning)
 
 
 def _process(spec: Spec, values: Values, command: list[str]) -> Process:

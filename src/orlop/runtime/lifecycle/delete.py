@@ -67,7 +67,7 @@ def give_up(found: Container, spec: Spec) -> None:
 
 
 def kill_first_process(found: Container) -> None:
-    """The container's first process has ended; in a PID namespace of its own, all others with it."""
+    """The first process has ended, and with it all others of a PID namespace of its own."""
     if found.state.process is None:
         return
     try:

@@ -135,7 +135,8 @@ def _entry(found: Container, choices: ExecChoices) -> Entry | None:
         controllers, colon, path = choice.rpartition(":")
         for controller in controllers.split(",") if colon else ("",):
             below[controller] = path.lstrip("/")
-    return found.cgroup().entry(below)
+    first = found.state.process.pid if found.state.process else 0
+    return found.cgroup().entry(below, first_process=first)
 
 
 def _different_namespaces(pid: int) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ class Signals:
         if self._launch is None:
             self._early.append(number)
             return
-        try:
+        try:  # noqa: SIM105 - contextlib would take longer to import than all of this
             self._launch.send_signal(number)
         except OSError:  # it has just ended
             pass
@@ -114,8 +114,8 @@ class Console:
     def copy(self, has_ended: Callable[[], bool]) -> None:
         """Copies both ways until the container's side is closed.
 
-        `has_ended` is asked when there is nothing to copy: background processes can keep a terminal open
-        for ever, and nobody waits for them.
+        `has_ended` is asked when there is nothing to copy: background processes can keep a terminal
+        open for ever, and nobody waits for them.
         """
         import select
 

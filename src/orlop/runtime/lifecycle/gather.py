@@ -148,7 +148,7 @@ def _hard_limits(spec: Spec, features: Features) -> Mapping[str, int]:
 def _joined(
     spec: Spec,
 ) -> tuple[frozenset[str], tuple[tuple[IdMap, ...], tuple[IdMap, ...]] | None]:
-    """Which namespaces to join are this process's own already, and the maps of a joined user one."""
+    """Which of the joined namespaces are this process's own, and the maps of a joined user one."""
     own = set()
     maps = None
     for namespace in spec.linux.namespaces:

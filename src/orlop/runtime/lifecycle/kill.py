@@ -68,9 +68,9 @@ def parse_signal(text: str) -> int:
     for base, number in (("RTMIN", _RTMIN), ("RTMAX", _RTMAX)):
         offset = name.removeprefix(base)
         if offset != name and (not offset or offset[1:].isdecimal()):
-            number += int(offset or 0)
-            if _RTMIN <= number <= _RTMAX:
-                return number
+            realtime = number + int(offset or 0)
+            if _RTMIN <= realtime <= _RTMAX:
+                return realtime
     if name in SIGNALS:
         return SIGNALS[name]
     raise InvalidArgument(f"there is no signal {text!r}")

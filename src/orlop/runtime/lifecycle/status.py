@@ -1,4 +1,4 @@
-"""The state of a container, as it is, in the specification's words (runtime-spec runtime.md#state)."""
+"""The state of a container, as it is, in the words of runtime-spec runtime.md#state."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def plan_cgroup_mount(
     options: MountOptions,
     reason: str,
 ) -> None:
-    """Mounts what the host has: one v2 hierarchy, or a tmpfs with a directory for each hierarchy."""
+    """Mounts what the host has: one v2 hierarchy, or a tmpfs with a directory for each."""
     own_namespace = "cgroup" in new_types(spec.linux)
     unified = situation.layout.unified
     if unified is not None and len(situation.layout.hierarchies) == 1:

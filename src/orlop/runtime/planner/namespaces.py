@@ -3,10 +3,10 @@
 The order is forced. Namespaces of others have to be joined before the container's user namespace
 is made or entered, because afterwards the process has no rights over them; what is new has to
 be made after, so that it belongs to the container's user namespace. Then setns(2) to a PID
-namespace and unshare(2) of a time namespace only take effect for children, so both come before the clone, and
-the cgroup namespace takes the cgroup of its maker as its root, so it comes after the process
-was moved. Where joins have to come before a user namespace, a middle process does them, because
-the launcher has to stay what it is.
+namespace and unshare(2) of a time namespace only take effect for children, so both come before the
+clone, and the cgroup namespace takes the cgroup of its maker as its root, so it comes after the
+process was moved. Where joins have to come before a user namespace, a middle process does them,
+because the launcher has to stay what it is.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def plan_join(b: Builder, target: Slot, types: tuple[str, ...], cgroup: Slot) ->
 
 
 def plan_enter(b: Builder, target: Slot, types: tuple[str, ...]) -> None:
-    """Enters the target's namespaces all at once; the kernel checks them in the order that works."""
+    """Enters the target's namespaces at once; the kernel takes them in the order that works."""
     flags = 0
     for kind in types:
         if kind != "pid":

@@ -1,9 +1,9 @@
 """What the container's program is and may: identity, limits, privileges, and its execution.
 
-The order of privileges is forced: the bounding set, the user and the keyring need capabilities, so they come
-before these are dropped. A seccomp filter needs no_new_privs or CAP_SYS_ADMIN (seccomp(2)); with
-no_new_privs it is loaded last, so that a strict filter does not have to allow what comes before
-the program; without, it has to be loaded while the capability is still there.
+The order of privileges is forced: the bounding set, the user and the keyring need capabilities, so
+they come before these are dropped. A seccomp filter needs no_new_privs or CAP_SYS_ADMIN
+(seccomp(2)); with no_new_privs it is loaded last, so that a strict filter does not have to allow
+what comes before the program; without, it has to be loaded while the capability is still there.
 """
 
 from __future__ import annotations
@@ -179,12 +179,11 @@ def _labels(b: Builder, process: Process) -> None:
 
 
 def _seccomp(b: Builder, spec: Spec, situation: Situation) -> None:
-    assert situation.seccomp is not None
-    profile = spec.linux.seccomp
-    b.container(
-        LoadSeccomp(situation.seccomp.program, situation.seccomp.flags), "OCI linux.seccomp"
-    )
-    if situation.seccomp.notify and profile is not None:
+    profile, compiled = spec.linux.seccomp, situation.seccomp
+    if profile is None or compiled is None:
+        return
+    b.container(LoadSeccomp(compiled.program, compiled.flags), "OCI linux.seccomp")
+    if compiled.notify:
         state = listener_state(spec, situation)
         op = SendSeccompListener(profile.listener_path or "", state)
         b.launcher(op, "OCI seccomp.listenerPath")

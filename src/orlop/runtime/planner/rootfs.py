@@ -1,7 +1,7 @@
 """The container's file system view: root, mounts, what is hidden, and entering it.
 
-Sources of bind mounts are cloned by the launcher before the clone, with the caller's rights and in the
-caller's view of the host; the container's process attaches the detached clones by descriptor.
+Sources of bind mounts are cloned by the launcher before the clone, with the caller's rights and in
+the caller's view of the host; the container's process attaches the detached clones by descriptor.
 Without rights on the host (rootless) the container's process has to clone them itself.
 """
 
@@ -35,6 +35,7 @@ from orlop.launch.plan import (
     Mask,
     NewFilesystem,
     Open,
+    OpenIn,
     PivotRoot,
     Protect,
     SetMount,
@@ -61,7 +62,7 @@ _LABELLED = frozenset({"tmpfs", "mqueue", "devpts", "ramfs", "overlay"})
 
 
 class Sources:
-    """The detached clones of host paths, by what they are for; made before the clone if possible."""
+    """Makes detached clones of host paths; by the launcher before the clone, if it may."""
 
     def __init__(self, b: Builder, situation: Situation, propagation: str) -> None:
         self._b = b
@@ -106,7 +107,7 @@ def _clone_sources(b: Builder, spec: Spec, situation: Situation, prepared: Prepa
     prepared.root = prepared.sources.clone(situation.root, "OCI root.path", cut=True)
     for index, mount in enumerate(spec.mounts):
         options = parse_options(mount.options)
-        if options.bind:
+        if options.bind and not options.remount:
             reason = f"OCI mounts[{index}]: {mount.destination}"
             source = _host_path(mount.source, situation)
             recursive = options.bind == BIND_RECURSIVE
@@ -143,9 +144,9 @@ def plan_rootfs(b: Builder, spec: Spec, situation: Situation, prepared: Prepared
 def _mount_point(spec: Spec, situation: Situation) -> str:
     """Where the new root is mounted until it is pivoted.
 
-    Over "/", which every process can reach; the directory itself may be in one that the root of a user
-    namespace may not search. But hooks have to find the container's mounts where they are told
-    that its root is.
+    Over "/", which every process can reach; the directory itself may be in one that the root of a
+    user namespace may not search. But hooks have to find the container's mounts where they are
+    told that its root is.
     """
     hooks = spec.hooks
     if hooks.prestart or hooks.create_runtime or hooks.create_container:
@@ -162,6 +163,11 @@ def _plan_mount(
     if mount.type == "cgroup" and not options.bind:
         plan_cgroup_mount(b, spec, situation, destination, options, reason)
         return
+    if options.remount:
+        slot = b.slot()
+        b.container(OpenIn(slot, *b.locate(destination)), f"{reason} (remount)")
+        b.container(SetMount(slot, options.set, options.clear), f"{reason} (remount)")
+        return
     attributes = options.set
     if options.bind:
         slot = prepared.binds[index]
@@ -177,9 +183,8 @@ def _plan_mount(
         flags |= NOT_IN_PROC
     if mount.type == "tmpfs" and not any(word.startswith("mode=") for word in options.data):
         flags |= INHERIT_MODE
-    if destination != "/":
-        b.container(Attach(slot, base, rest, flags), reason)
-        b.hide_filesystems(destination)
+    b.container(Attach(slot, base, rest, flags), reason)
+    b.hide_filesystems(destination)
     if not options.bind:
         b.add_filesystem(destination, slot)
     if options.bind and (attributes or options.clear):
@@ -204,6 +209,8 @@ def _new_filesystem(
     attributes = options.set
     if mount.type not in _NO_SUPERBLOCK_FLAGS:
         data = options.superblock + data
+        if attributes & MOUNT_ATTR_RDONLY:  # of a block device, or its driver would write to it
+            data = ("ro", *data)
     if spec.linux.mount_label and mount.type in _LABELLED:
         data = (*data, f"context={spec.linux.mount_label}")
     if options.copy_up:

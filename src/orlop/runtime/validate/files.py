@@ -102,9 +102,13 @@ def _is_procfs(mount: Mount, options: MountOptions) -> bool:
 
 
 def _check_type(field: str, mount: Mount, options: MountOptions) -> None:
-    if options.bind:
+    if options.remount:
+        if options.data or options.superblock:
+            reason = "remount changes attributes of the mount, not its file system"
+            raise SpecError(f"{field}.options", reason, spec_ref=_OPTIONS)
+    elif options.bind:
         _check_bind(field, mount, options)
-    elif mount.type is None and not options.remount:
+    elif mount.type is None:
         reason = "is required unless the options have bind or rbind"
         raise SpecError(f"{field}.type", reason, spec_ref=_POSIX_MOUNTS)
     elif mount.type == "bind":

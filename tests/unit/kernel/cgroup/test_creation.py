@@ -10,13 +10,12 @@ from orlop.kernel.cgroup.creation import (
     Directory,
     Entry,
     create,
-    entry_of,
     plan_path,
 )
 from orlop.kernel.cgroup.detect import CgroupLayout
 from orlop.kernel.cgroup.facts import Subtree
 from orlop.kernel.cgroup.resources import Cpu, DeviceRule, HugepageLimit, Memory, Resources
-from orlop.kernel.cgroup.settings import Setting, places
+from orlop.kernel.cgroup.settings import Setting
 from tests.unit.kernel.cgroup.fixtures import HYBRID, V1, V2, FakeFacts
 
 ROOT = "/sys/fs/cgroup"
@@ -224,9 +223,3 @@ def test_hybrid_has_all_directories_and_enables_only_what_is_asked() -> None:
 def test_a_cgroup_in_use_is_refused(layout: CgroupLayout, directory: str) -> None:
     with pytest.raises(Conflict, match=f"{directory} .*processes in it"):
         create(layout, "/box", None, FakeFacts(occupied={directory: "it has processes in it"}))
-
-
-def test_entry_of_a_sub_cgroup() -> None:
-    entry = entry_of(places(HYBRID, "/box"), "sub/deep")
-    assert entry.directory == f"{ROOT}/unified/box/sub/deep"
-    assert f"{ROOT}/pids/box/sub/deep/tasks" in entry.tasks

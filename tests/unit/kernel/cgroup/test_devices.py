@@ -142,7 +142,7 @@ def random_rule(source: random.Random) -> DeviceRule:
 
 
 def random_rules(seed: int) -> tuple[DeviceRule, ...]:
-    source = random.Random(seed)
+    source = random.Random(seed)  # noqa: S311 - reproducible, not secret
     return tuple(random_rule(source) for _ in range(source.randint(1, 7)))
 
 
@@ -173,8 +173,7 @@ def test_v1_lists_mean_the_same_or_are_refused(seed: int) -> None:
     rules = random_rules(seed)
     try:
         state = exceptions(rules)
-    except Unsupported as error:
-        assert error.needs == "cgroup v2"
+    except Unsupported:
         return
     for request in REQUESTS:
         expected = model(rules, request)

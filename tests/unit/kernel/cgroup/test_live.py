@@ -96,11 +96,21 @@ def test_entry(layout: CgroupLayout) -> None:
     memory, unified = (hierarchy.mount for hierarchy in layout.hierarchies)
     assert cgroup.entry().tasks == (f"{memory}/box/tasks",)
     assert cgroup.entry().directory == f"{unified}/box"
-    assert cgroup.entry("a/b").directory == f"{unified}/box/a/b"
-    assert cgroup.entry(".").directory == f"{unified}/box"
+    assert cgroup.entry({"": "a/b"}).tasks == (f"{memory}/box/a/b/tasks",)
+    assert cgroup.entry({"": "a/b"}).directory == f"{unified}/box/a/b"
+    assert cgroup.entry({"": "."}).directory == f"{unified}/box"
+    by_controller = cgroup.entry({"memory": "a", "systemd": "b", "": "c"})
+    assert by_controller.tasks == (f"{memory}/box/a/tasks",)
+    assert by_controller.directory == f"{unified}/box/c"
     for path in ("/a", "..", "../other", "a/../../other"):
         with pytest.raises(InvalidArgument):
-            cgroup.entry(path)
+            cgroup.entry({"": path})
+
+
+def test_entry_of_a_named_hierarchy(tmp_path: Path) -> None:
+    layout = CgroupLayout((Hierarchy(str(tmp_path), name="systemd"),))
+    cgroup = Cgroup.stored({str(tmp_path): f"{tmp_path}/box"}, layout)
+    assert cgroup.entry({"systemd": "a"}).tasks == (f"{tmp_path}/box/a/tasks",)
 
 
 def test_update_restores_what_it_had_changed_when_the_kernel_refuses(layout: CgroupLayout) -> None:
@@ -114,6 +124,17 @@ def test_update_restores_what_it_had_changed_when_the_kernel_refuses(layout: Cgr
     assert (unified / "cpu.weight").read_text().startswith("100")
 
 
+def test_update_restores_an_empty_value_too(layout: CgroupLayout) -> None:
+    v2 = layout.hierarchies[1].replace(controllers=("cpu", "cpuset"))
+    cgroup = stored(CgroupLayout((v2,)))
+    directory = Path(cgroup.paths()[v2.mount])
+    (directory.parent / "cgroup.subtree_control").write_text("cpu cpuset\n")
+    (directory / "cpuset.cpus").write_text("\n")
+    with pytest.raises(OSError, match=r"cpu\.weight"):
+        cgroup.update(Resources(cpu=Cpu(cpus="0", shares=2048)))
+    assert (directory / "cpuset.cpus").read_text() == "\n"
+
+
 def test_update_refuses_before_it_writes(layout: CgroupLayout) -> None:
     cgroup = stored(layout)
     unified = Path(cgroup.paths()[layout.hierarchies[1].mount])
@@ -123,10 +144,27 @@ def test_update_refuses_before_it_writes(layout: CgroupLayout) -> None:
     assert (unified / "cpu.weight").read_text() == "100\n"
 
 
+def test_entry_of_a_divided_cgroup_is_beside_the_first_process(layout: CgroupLayout) -> None:
+    cgroup = stored(layout)
+    top = Path(cgroup.paths()[layout.hierarchies[1].mount])
+    init = top / "init.scope"
+    init.mkdir()
+    (top / "cgroup.procs").write_text("")
+    (init / "cgroup.procs").write_text("12\n")
+    (top / "cgroup.subtree_control").write_text("\n")
+    assert cgroup.entry(first_process=12).directory == str(top)
+    (top / "cgroup.subtree_control").write_text("pids\n")
+    assert cgroup.entry(first_process=12).directory == str(init)
+    assert cgroup.entry(first_process=13).directory == str(top)
+    assert cgroup.entry().directory == str(top)
+
+
 def test_no_freezer() -> None:
     with pytest.raises(Unsupported):
         Cgroup(()).freeze()
     assert not Cgroup(()).frozen()
+    Cgroup(()).thaw()
+    assert Cgroup(()).processes() == ()
 
 
 def test_start_imports_nothing_expensive() -> None:

@@ -105,7 +105,7 @@ def test_v1_update_never_has_memory_above_the_sum(limit: int, swap: int | None, 
 
 def test_v1_limit_above_the_sum_in_force_is_refused() -> None:
     now = {"memory.limit_in_bytes": f"{GB}\n", "memory.memsw.limit_in_bytes": f"{2 * GB}\n"}
-    with pytest.raises(SpecError, match="memory.swap"):
+    with pytest.raises(SpecError, match=r"memory\.swap"):
         written(V1, Resources(memory=Memory(limit=3 * GB)), FakeFiles(now))
     assert written(V1, Resources(memory=Memory(limit=2 * GB)), FakeFiles(now)) == [
         ("memory.limit_in_bytes", str(2 * GB))
@@ -336,8 +336,8 @@ def test_v1_block_io_weights_of_bfq_or_none() -> None:
     with pytest.raises(Unsupported) as caught:
         written(V1, weights, FakeFiles(lacks=("blkio.weight", "blkio.bfq.weight")))
     assert "BFQ" in caught.value.needs
+    leaf = Resources(block_io=BlockIo(leaf_weight=500))
     with pytest.raises(Unsupported, match="leafWeight"):
-        leaf = Resources(block_io=BlockIo(leaf_weight=500))
         written(V1, leaf, FakeFiles(lacks=("blkio.leaf_weight",)))
 
 
@@ -387,9 +387,9 @@ def test_network_needs_v1_controllers() -> None:
     with pytest.raises(Unsupported) as caught:
         written(V2, Resources(network=NetworkClass(class_id=0x100001)))
     assert caught.value.needs == "the cgroup controller v1 net_cls"
+    priorities = Resources(network=NetworkClass(priorities=(InterfacePriority("eth0", 5),)))
     with pytest.raises(Unsupported) as caught:
-        priorities = (InterfacePriority("eth0", 5),)
-        written(HYBRID, Resources(network=NetworkClass(priorities=priorities)))
+        written(HYBRID, priorities)
     assert caught.value.needs == "the cgroup controller v1 net_prio"
 
 

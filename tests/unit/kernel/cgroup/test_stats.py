@@ -27,7 +27,9 @@ def fill(directory: Path, files: dict[str, str]) -> None:
 
 V1_FILES = {
     "cpu": {
-        "cpu.stat": "nr_periods 10\nnr_throttled 4\nthrottled_time 5000\nnr_bursts 1\nburst_time 7\n"
+        "cpu.stat": (
+            "nr_periods 10\nnr_throttled 4\nthrottled_time 5000\nnr_bursts 1\nburst_time 7\n"
+        )
     },
     "cpuacct": {
         "cpuacct.stat": "user 12\nsystem 34\n",
