@@ -181,7 +181,7 @@ static int judge(struct launch *l, const struct program *p, int status) {
 }
 
 static int run(struct launch *l, struct program *p) {
-  struct child c;
+  struct child c = {.pidfd = -1, .input = -1, .output = -1};
   struct sigaction ignore = {.sa_handler = SIG_IGN};
   struct sigaction before;
   int status = 0;

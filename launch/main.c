@@ -114,7 +114,7 @@ static int set_up(struct launch *l) {
 static int kill_self(void) {
   kill(getpid(), SIGKILL);
   prctl(PR_SET_DUMPABLE, 0); /* no core file */
-  __builtin_trap(); /* process 1 of a PID namespace ignores the former, not the latter */
+  __builtin_trap();          /* process 1 of a PID namespace ignores the former, not the latter */
 }
 
 static int inject_fault(struct launch *l) {
