@@ -89,8 +89,8 @@ int op_find_program(struct launch *l, const struct arg *arg) {
   return l->program == NULL ? fail(l, "find", name) : 0;
 }
 
-/* What was opened on the way here leads to the host: its procfs, its root, the container's control groups.
- * Who waits may wait for long, perhaps in a PID namespace with others that may trace it. */
+/* What was opened on the way here leads to the host: its procfs, its root, the container's control
+ * groups. Who waits may wait for long, perhaps in a PID namespace with others that may trace it. */
 static void let_go_of_host(struct launch *l) {
   for (uint32_t i = 0; i < l->slot_count; i++) {
     if (!l->opened[i] || l->slots[i] < 0)
