@@ -135,7 +135,7 @@ def interleave(
     """
     samples: dict[str, list[float]] = {subject.name: [] for subject in subjects}
     alive = list(subjects)
-    order = random.Random(1)  # noqa: S311 - only a fair order is wanted
+    order = random.Random(1)
     deadline = time.monotonic() + budget_s
     rounds = -WARM_UP
     while alive and (rounds < LEAST_ROUNDS or time.monotonic() < deadline):

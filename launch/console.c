@@ -180,12 +180,10 @@ int op_use_stdio(struct launch *l, const struct arg *arg) {
 
 /* --- 36 own_stdio: uid --- */
 
-/* Whether this is a descriptor of a pipe, socket or pty: files that exist for their users' sake.
- * The majors of the other end of a pty are 136 to 143 (devices.txt). */
+/* Pipes and sockets exist for their users' sake. A terminal that is the container's own was given to
+ * its user when it was opened; another one, a file or a device belongs to somebody else. */
 static bool is_conduit(const struct stat *st) {
-  if (S_ISFIFO(st->st_mode) || S_ISSOCK(st->st_mode))
-    return true;
-  return S_ISCHR(st->st_mode) && major(st->st_rdev) >= 136 && major(st->st_rdev) <= 143;
+  return S_ISFIFO(st->st_mode) || S_ISSOCK(st->st_mode);
 }
 
 int op_own_stdio(struct launch *l, const struct arg *arg) {

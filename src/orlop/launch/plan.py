@@ -430,10 +430,10 @@ class UseStdio(Operation):
 
 
 class OwnStdio(Operation):
-    """Give those of stdin, stdout and stderr that are pipes, sockets or ptys to a user.
+    """Give those of stdin, stdout and stderr that are pipes or sockets to a user.
 
     Then the program can open /dev/stdout and the like again. Where the kernel refuses, nothing is
-    changed. Regular files and other devices are the caller's and stay as they are.
+    changed. Files, devices and terminals of the caller's stay as they are.
     """
 
     kind = 36

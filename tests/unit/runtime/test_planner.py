@@ -1,4 +1,4 @@
-"""Plans, compared as data: what a field of the configuration changes is the difference of two plans."""
+"""Plans, compared as data: what a field changes is the difference of two plans."""
 
 from __future__ import annotations
 

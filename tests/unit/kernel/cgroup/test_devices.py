@@ -142,7 +142,7 @@ def random_rule(source: random.Random) -> DeviceRule:
 
 
 def random_rules(seed: int) -> tuple[DeviceRule, ...]:
-    source = random.Random(seed)  # noqa: S311 - reproducible, not secret
+    source = random.Random(seed)
     return tuple(random_rule(source) for _ in range(source.randint(1, 7)))
 
 
