@@ -5,6 +5,7 @@
     <root>/<id>/plan          the launch plan, as the launcher got it
     <root>/<id>/start.sock    where a created container waits for its start; gone once started
     <root>/<id>/lock          held while a command changes the container
+    <root>/@seccomp/          compiled seccomp filters; no id has an "@" in it
 
 state.json is written before the first kernel object is made (without a PID) and again when
 the container exists, each time by renaming a complete file. What is running is never taken
@@ -127,6 +128,11 @@ class Directory:
     def id(self) -> str:
         """The container's id."""
         return os.path.basename(self.path)
+
+    @property
+    def seccomp_cache(self) -> str:
+        """Where all containers of the store have their compiled seccomp filters; a host path."""
+        return os.path.join(os.path.dirname(self.path), "@seccomp")
 
     def __enter__(self) -> Self:
         return self

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import platform
 import signal
 from collections.abc import Iterator
@@ -339,3 +340,27 @@ class TestNotify:
         made = bundle(["echo", "hello"], linux=linux)
         assert "hello" not in runtime.run(made).refused().out
         assert runtime.ids() == []
+
+
+@pytest.mark.runc_differs("it compiles a profile at every start")
+class TestKeptFilters:
+    def test_compiled_once(self, runtime: Runtime, bundle: BundleFactory) -> None:
+        made = bundle(call("getpriority"), linux=filtering("SCMP_ACT_ERRNO", "getpriority"))
+        found = []
+        for _ in range(2):
+            assert runtime.run(made).ok().out == f"errno {errno.EPERM}\n"
+            (file,) = runtime.root.glob("@*/*")
+            found.append((file.name, file.stat().st_ino))
+        assert found[0] == found[1]
+
+    def test_out_of_reach_of_others(self, runtime: Runtime, bundle: BundleFactory) -> None:
+        runtime.run(bundle(["true"], linux=filtering("SCMP_ACT_ERRNO", "getpriority"))).ok()
+        (directory,) = runtime.root.glob("@*")
+        assert directory.stat().st_mode & 0o777 == 0o700
+        assert directory.stat().st_uid == os.geteuid()
+
+    def test_no_container(self, runtime: Runtime, bundle: BundleFactory) -> None:
+        runtime.run(bundle(["true"], linux=filtering("SCMP_ACT_ERRNO", "getpriority"))).ok()
+        (directory,) = runtime.root.glob("@*")
+        assert runtime("list", "-q").ok().out == ""
+        runtime("delete", "--force", directory.name).refused("not valid")

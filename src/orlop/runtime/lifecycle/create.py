@@ -13,7 +13,7 @@ from orlop.records import Record
 from orlop.runtime.config_json import parse_spec, read_config
 from orlop.runtime.lifecycle import sockets
 from orlop.runtime.lifecycle.delete import destroy
-from orlop.runtime.lifecycle.gather import gather, validation_facts
+from orlop.runtime.lifecycle.gather import compiled_seccomp, gather, validation_facts
 from orlop.runtime.lifecycle.status import look
 from orlop.runtime.planner import plan_container
 from orlop.runtime.planner.situation import Handed
@@ -130,7 +130,8 @@ def _launch(
             listener=opened.listening(directory.file("start.sock")) if wait else None,
             preserved=tuple(range(_FIRST_PRESERVED, _FIRST_PRESERVED + choices.preserve_fds)),
         )
-        situation = gather(spec, directory.id, bundle.path, choices, handed, flags)
+        seccomp = compiled_seccomp(spec, directory.seccomp_cache)
+        situation = gather(spec, directory.id, bundle.path, choices, handed, flags, seccomp)
         plan = plan_container(spec, situation)
         state = State(
             id=directory.id,

@@ -105,7 +105,7 @@ def execute(
             root=found.state.rootfs,
             layout=features.cgroup,
             handed=handed,
-            seccomp=compiled_seccomp(spec),
+            seccomp=compiled_seccomp(spec, found.directory.seccomp_cache),
             capabilities=features.capabilities.bounding,
             privileged=features.is_privileged,
             new_keyring=found.state.new_keyring,

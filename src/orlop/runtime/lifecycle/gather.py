@@ -64,9 +64,17 @@ def root_of(spec: Spec, bundle: str) -> str:
 
 
 def gather(
-    spec: Spec, container: str, bundle: str, choices: Choices, handed: Handed, flags: int
+    spec: Spec,
+    container: str,
+    bundle: str,
+    choices: Choices,
+    handed: Handed,
+    flags: int,
+    seccomp: Filter | None = None,
 ) -> Situation:
     """The facts of a container's start. Reads the host, changes nothing.
+
+    `seccomp` is what `compiled_seccomp` gives.
 
     Raises:
         SpecError, Unsupported: what is asked for cannot be had here.
@@ -83,7 +91,7 @@ def gather(
         layout=features.cgroup,
         cgroup=made,
         handed=handed,
-        seccomp=compiled_seccomp(spec),
+        seccomp=seccomp,
         capabilities=features.capabilities.bounding,
         privileged=privileged,
         no_pivot=choices.no_pivot,
@@ -95,13 +103,17 @@ def gather(
     )
 
 
-def compiled_seccomp(spec: Spec) -> Filter | None:
-    """The configuration's filter as the kernel takes it."""
+def compiled_seccomp(spec: Spec, cache: str | None) -> Filter | None:
+    """The configuration's filter as the kernel takes it; `cache` is a directory for filters.
+
+    Raises:
+        InvalidArgument, Unsupported: as `orlop.kernel.seccomp.compile`.
+    """
     if spec.linux.seccomp is None:
         return None
     from orlop.kernel import seccomp
 
-    return seccomp.compile(spec.linux.seccomp)
+    return seccomp.compile(spec.linux.seccomp, cache)
 
 
 def _net_addresses(spec: Spec) -> Mapping[str, bytes] | None:
