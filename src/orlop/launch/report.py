@@ -45,7 +45,7 @@ class Report(Record):
 
     Times are CLOCK_MONOTONIC in ns, 0 where something was not reached. `failed_op` is the index
     of the operation that failed, None if none did, and `len(plan.steps)` or above for a failure
-    of the launcher's own setup. `output` is the end of what a hook or helper that failed has written.
+    of the launcher's own setup. `output` is the end of what a failed hook or helper has written.
     """
 
     phase: int
