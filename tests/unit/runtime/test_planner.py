@@ -143,7 +143,7 @@ def test_a_remount_changes_the_mount_that_is_there() -> None:
             spec.replace(mounts=(*spec.mounts, extra)),
         ),
     )
-    assert [type(step.op) for step in steps] == [ops.OpenIn, ops.SetMount]
+    assert [type(step.op) for step in steps] == [ops.OpenInside, ops.SetMount]
 
 
 def test_bind_sources_are_cloned_by_the_launcher_before_the_clone() -> None:
