@@ -180,8 +180,8 @@ int op_use_stdio(struct launch *l, const struct arg *arg) {
 
 /* --- 36 own_stdio: uid --- */
 
-/* Pipes and sockets exist for their users' sake. A terminal that is the container's own was given to
- * its user when it was opened; another one, a file or a device belongs to somebody else. */
+/* Pipes and sockets exist for their users' sake. A terminal that is the container's own was given
+ * to its user when it was opened; another one, a file or a device belongs to somebody else. */
 static bool is_conduit(const struct stat *st) {
   return S_ISFIFO(st->st_mode) || S_ISSOCK(st->st_mode);
 }

@@ -182,7 +182,7 @@ def remove_tree(directory: Path) -> None:
 
     Such a mount is a leak, which tests/leaks.py reports; what is left of the tree then stays.
     """
-    command = ["rm", "-r", "--one-file-system", "--", directory]
+    command = ["rm", "-r", "--one-file-system", "--", str(directory)]
     subprocess.run(command, check=False, stderr=subprocess.DEVNULL)
 
 

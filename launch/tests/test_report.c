@@ -15,6 +15,7 @@
 
 static struct launch l;
 static int slots[4] = {-1, -1, -1, -1};
+static bool opened[4];
 static const struct op ops[2];
 
 static void set_up(off_t size) {
@@ -24,6 +25,7 @@ static void set_up(off_t size) {
   close(fd);
   l.report->failed = NO_OPERATION;
   l.slots = slots;
+  l.opened = opened;
   l.slot_count = 4;
 }
 
@@ -76,7 +78,7 @@ static void test_slots(void) {
   int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
   int other = open("/dev/null", O_RDONLY | O_CLOEXEC);
   slot_set(&l, &slot, fd);
-  check(slot_fd(&l, &slot) == fd, "a slot is set");
+  check(slot_fd(&l, &slot) == fd && opened[2], "a slot is set");
   slot_set(&l, &slot, other);
   check(slot_fd(&l, &slot) == other && fcntl(fd, F_GETFD) < 0, "what was there is closed");
   slot_set(&l, &none, other);

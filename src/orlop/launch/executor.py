@@ -12,7 +12,8 @@ import os
 import struct
 import sys
 
-from orlop.errors import InternalError, Unavailable, Unsupported
+from orlop.errors import InternalError, NotFound, Unavailable, Unsupported
+from orlop.kernel.process import open_pidfd, send_signal
 from orlop.launch import report as reports
 from orlop.launch.wire import NO_FAULT, encode
 
@@ -21,11 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
 
+    from orlop.errors import LaunchError
     from orlop.launch.plan import Plan
     from orlop.launch.report import Report
 
 # include/uapi/linux/fcntl.h and memfd.h; Python 3.11 has no names for the newer ones.
 _F_ADD_SEALS = 1033
+_SIGKILL = 9
 _SEAL_CONTENT = 0x1 | 0x2 | 0x4 | 0x8  # SEAL, SHRINK, GROW, WRITE
 _SEAL_EXEC = 0x20
 _MFD_EXEC = 0x10
@@ -96,6 +99,19 @@ def _plan_memfd(data: bytes) -> int:
     return fd
 
 
+def _kill(pid: int) -> None:
+    try:
+        pidfd = open_pidfd(pid)
+    except NotFound:
+        return
+    try:
+        send_signal(pidfd, _SIGKILL)
+    except NotFound:
+        pass
+    finally:
+        os.close(pidfd)
+
+
 class Launch:
     """A running launcher. Close it when it is of no more interest; that does not end a container.
 
@@ -145,8 +161,7 @@ class Launch:
         event, value = self._next_event()
         if event in (_CREATED, _RUNNING):
             return value
-        self.reap()
-        raise reports.error(self.plan, self.read_report())
+        raise self._failure()
 
     def wait_running(self) -> int:
         """Waits until the program runs; else as `wait_created`."""
@@ -155,8 +170,16 @@ class Launch:
             if event == _RUNNING:
                 return value
             if event != _CREATED:
-                self.reap()
-                raise reports.error(self.plan, self.read_report())
+                raise self._failure()
+
+    def _failure(self) -> LaunchError:
+        """What went wrong, once nothing is left of the start."""
+        self.reap()
+        report = self.read_report()
+        if report.phase in (reports.CREATED, reports.RUNNING):
+            # The launcher was killed before it could say so, and what it has started goes on.
+            _kill(report.pid)
+        return reports.error(self.plan, report)
 
     def wait_exit(self) -> int:
         """Waits for the end of a launcher that stays; returns the container's exit status.

@@ -20,6 +20,7 @@ PREPARING, CREATED, RUNNING, FAILED, EXITED = range(5)
 
 HEAD_SIZE = 1024
 FAILURE_SIZE = 512
+_OUTPUT = 584
 _NO_OP = 0xFFFFFFFF
 _SETUP = 0xFFFFFFFE
 _HOOK_TIMED_OUT = 1000
@@ -44,7 +45,7 @@ class Report(Record):
 
     Times are CLOCK_MONOTONIC in ns, 0 where something was not reached. `failed_op` is the index
     of the operation that failed, None if none did, and `len(plan.steps)` or above for a failure
-    of the launcher's own setup.
+    of the launcher's own setup. `output` is the end of what a failed hook or helper has written.
     """
 
     phase: int
@@ -54,6 +55,7 @@ class Report(Record):
     detail: int
     call: str
     path: str
+    output: str = ""
     exit: Exit | None = None
     began_ns: int = 0
     running_ns: int = 0
@@ -84,6 +86,7 @@ def parse(data: bytes) -> Report:
     status, at, user, system, rss, began, running = _EXIT.unpack_from(data, FAILURE_SIZE)
     head = parse_failure(data)
     return head.replace(
+        output=data[_OUTPUT:HEAD_SIZE].split(b"\0", 1)[0].decode("utf-8", "replace").strip(),
         exit=Exit(status, at, user, system, rss) if head.phase == EXITED else None,
         began_ns=began,
         running_ns=running,
@@ -112,7 +115,9 @@ def error(plan: Plan, report: Report) -> LaunchError:
     if isinstance(step.op, FindProgram | Execute):
         return _program_error(step, report, place)
     if isinstance(step.op, RunHook):
-        return LaunchError(f"hook {step.op.path} {_hook_end(report)} ({step.reason})", **place)
+        said = f": {report.output}" if report.output else ""
+        message = f"hook {step.op.path} {_hook_end(report)}{said} [{step.reason}]"
+        return LaunchError(message, **place)
     because = f" [{step.reason}]" if step.reason else ""
     action = op_name(type(step.op)).replace("_", " ")
     return LaunchError(

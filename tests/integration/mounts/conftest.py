@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from orlop.launch.executor import sealed_launcher
-from tests.integration.mounts.plans import Container, make_rootfs
+from orlop.launch.plan import Clone
+from tests.integration.mounts.canaries import look_at
+from tests.integration.mounts.plans import NAMESPACES, Container, make_rootfs
 from tests.isolation import remove_tree
 from tests.preconditions import need
 
@@ -44,3 +48,26 @@ def container(rootfs: Path) -> Container:
     container = Container(rootfs)
     container.enter_mounts()
     return container
+
+
+@pytest.fixture
+def over_itself(rootfs: Path) -> Container:
+    """A container whose root is attached over its own directory, and not over "/"."""
+    container = Container(rootfs)
+    container.before(Clone(NAMESPACES))
+    container.cut_off()
+    container.attach_root(over=str(rootfs))
+    return container
+
+
+@pytest.fixture
+def outside(workspace: Path) -> Iterator[Path]:
+    """A directory of the host with canaries: a file, a directory, a device."""
+    top = workspace / "outside"
+    (top / "directory").mkdir(parents=True)
+    (top / "directory/canary").write_text("canary")
+    (top / "file").write_text("canary")
+    os.mknod(top / "null", stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    before = look_at(top)
+    yield top
+    assert look_at(top) == before
