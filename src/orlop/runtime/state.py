@@ -2,7 +2,7 @@
 
     <root>/<id>/config.json   the configuration as it was given to create
     <root>/<id>/state.json    what create decided and did
-    <root>/<id>/plan          the launch plan, as the launcher got it
+    <root>/<id>/plan          the launch plan, of a container that waits for its start
     <root>/<id>/start.sock    where a created container waits for its start; gone once started
     <root>/<id>/lock          held while a command changes the container
     <root>/@seccomp/          compiled seccomp filters; no id has an "@" in it
@@ -101,7 +101,7 @@ class Store:
             raise AlreadyExists("container", container) from None
         except OSError as error:
             raise SyscallError("mkdir", error.errno or 0, path) from error
-        return Directory(path).locked()
+        return Directory(path).locked(os.O_CREAT)
 
     def open(self, container: str, *, lock: bool = True) -> Directory:
         """The directory of a container; locked against other commands, or only for reading.
@@ -140,15 +140,19 @@ class Directory:
     def __exit__(self, *_: object) -> None:
         self.unlock()
 
-    def locked(self) -> Self:
-        """Waits until no other command holds the container."""
+    def locked(self, create: int = 0) -> Self:
+        """Waits until no other command holds the container; O_CREAT makes the lock, for a new one.
+
+        Raises:
+            NotFound: the container is gone, perhaps since this command has begun.
+        """
         try:
-            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-            self._lock = os.open(os.path.join(self.path, "lock"), flags, 0o600)
+            flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | create
+            self._lock = os.open(self.file("lock"), flags, 0o600)
         except FileNotFoundError:
             raise NotFound("container", self.id) from None
         fcntl.flock(self._lock, fcntl.LOCK_EX)
-        if not os.path.isdir(self.path):
+        if os.fstat(self._lock).st_nlink == 0:
             self.unlock()
             raise NotFound("container", self.id)
         return self

@@ -11,8 +11,13 @@ from orlop.runtime.cli.common import (
     preserved_fds,
 )
 from orlop.runtime.cli.options import FLAG, LIST, TEXT, Option
-from orlop.runtime.lifecycle.execute import ExecChoices, execute, parse_user, running_container
-from orlop.runtime.lifecycle.run import run_process
+from orlop.runtime.lifecycle.execute import (
+    ExecChoices,
+    execute,
+    parse_user,
+    run_process,
+    running_container,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

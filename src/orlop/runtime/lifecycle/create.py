@@ -11,9 +11,9 @@ from orlop.launch.executor import launch
 from orlop.launch.wire import encode
 from orlop.records import Record
 from orlop.runtime.config_json import parse_spec, read_config
-from orlop.runtime.lifecycle import sockets
 from orlop.runtime.lifecycle.delete import destroy
 from orlop.runtime.lifecycle.gather import compiled_seccomp, gather, validation_facts
+from orlop.runtime.lifecycle.handover import FIRST_PRESERVED, Opened, write_pid_file
 from orlop.runtime.lifecycle.status import look
 from orlop.runtime.planner import plan_container
 from orlop.runtime.planner.situation import Handed
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from orlop.runtime.lifecycle.gather import Choices
     from orlop.runtime.spec import Spec
     from orlop.runtime.state import Directory, Store
-
-_FIRST_PRESERVED = 3
 
 
 def create(store: Store, container: str, choices: Choices, warn: Warn) -> None:
@@ -128,7 +126,7 @@ def _launch(
             console=opened.connected(choices.console_socket) if console is None else console,
             pidfd_socket=opened.connected(choices.pidfd_socket),
             listener=opened.listening(directory.file("start.sock")) if wait else None,
-            preserved=tuple(range(_FIRST_PRESERVED, _FIRST_PRESERVED + choices.preserve_fds)),
+            preserved=tuple(range(FIRST_PRESERVED, FIRST_PRESERVED + choices.preserve_fds)),
         )
         seccomp = compiled_seccomp(spec, directory.seccomp_cache)
         situation = gather(spec, directory.id, bundle.path, choices, handed, flags, seccomp)
@@ -141,11 +139,12 @@ def _launch(
             cgroup=situation.cgroup.paths if situation.cgroup else {},
             new_keyring=situation.new_keyring,
         )
-        directory.write_file("plan", encode(plan))
         directory.write(state)
         try:
             running = launch(plan, handed.fds(), name=directory.id)
             try:
+                if wait:
+                    directory.write_file("plan", encode(plan))  # for `start`, to explain a failure
                 pid = running.wait_created()
                 directory.write(state.replace(process=_identity(pid)))
                 write_pid_file(choices.pid_file, pid)
@@ -177,51 +176,9 @@ def _identity(pid: int) -> Identity:
         return Identity(pid, 0)
 
 
-def write_pid_file(path: str, pid: int) -> None:
-    """A complete file with the PID is at this host path; nothing happens without a path."""
-    if path:
-        fresh = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}")
-        with open(fresh, "w") as file:
-            file.write(str(pid))
-        os.rename(fresh, path)
-
-
 def now() -> str:
     """The present time as state documents have it: RFC 3339 with nanoseconds, UTC."""
     import time
 
     seconds, nanoseconds = divmod(time.time_ns(), 10**9)
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{nanoseconds:09}Z"
-
-
-class Opened:
-    """Sockets that are needed until the launcher has its own copies."""
-
-    def __init__(self) -> None:
-        self._close: list[Callable[[], None]] = []
-
-    def __enter__(self) -> Opened:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for close in self._close:
-            close()
-
-    def descriptor(self, fd: int) -> int:
-        """A descriptor that is to be closed with the others."""
-        self._close.append(lambda: os.close(fd))
-        return fd
-
-    def connected(self, path: str) -> int | None:
-        """A descriptor connected to the socket at a host path; None without a path."""
-        if not path:
-            return None
-        socket = sockets.connect(path)
-        self._close.append(socket.close)
-        return socket.fileno()
-
-    def listening(self, path: str) -> int:
-        """A descriptor that listens at a host path."""
-        socket = sockets.listen(path)
-        self._close.append(socket.close)
-        return socket.fileno()

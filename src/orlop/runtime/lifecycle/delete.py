@@ -5,7 +5,6 @@ from __future__ import annotations
 from orlop import jsontext
 from orlop.errors import NotFound, OrlopError, WrongState
 from orlop.kernel.process import open_pidfd, send_signal, wait
-from orlop.runtime.lifecycle.hooks import run_hooks_to_the_end
 from orlop.runtime.lifecycle.status import CREATED, CREATING, STOPPED, look
 
 TYPE_CHECKING = False
@@ -20,8 +19,12 @@ _SIGKILL = 9
 _KILL_DEADLINE_S = 10.0
 
 
-def delete(store: Store, container: str, *, force: bool = False) -> Sequence[OrlopError]:
+def delete(
+    store: Store, container: str, *, force: bool = False, spec: Spec | None = None
+) -> Sequence[OrlopError]:
     """Removes a container that is stopped or was never started; with `force` also one that runs.
+
+    `spec` is its configuration, if the caller has it.
 
     Returns:
         What went wrong in poststop hooks; the container is gone all the same.
@@ -41,7 +44,7 @@ def delete(store: Store, container: str, *, force: bool = False) -> Sequence[Orl
                 return ()
             if found.status not in (STOPPED, CREATED) and not force:
                 raise WrongState("delete", container, state=found.status, needs=STOPPED)
-            errors = stop_and_destroy(found)
+            errors = stop_and_destroy(found, spec)
             directory.remove()
             return errors
     except NotFound:
@@ -50,13 +53,13 @@ def delete(store: Store, container: str, *, force: bool = False) -> Sequence[Orl
         return ()
 
 
-def stop_and_destroy(found: Container) -> Sequence[OrlopError]:
+def stop_and_destroy(found: Container, spec: Spec | None = None) -> Sequence[OrlopError]:
     """No process of the container runs any more, its control groups are gone, hooks were run."""
     if found.state.destroyed:
         return ()
     if found.status not in (STOPPED, CREATING):
         kill_first_process(found)
-    return destroy(found, found.spec())
+    return destroy(found, spec or found.spec())
 
 
 def give_up(found: Container, spec: Spec) -> None:
@@ -99,5 +102,7 @@ def destroy(found: Container, spec: Spec) -> Sequence[OrlopError]:
         cgroup.destroy()
     if not spec.hooks.poststop:
         return ()
+    from orlop.runtime.lifecycle.hooks import run_hooks_to_the_end
+
     document = jsontext.dumps(found.document(spec, STOPPED))
     return run_hooks_to_the_end("poststop", spec.hooks.poststop, document)

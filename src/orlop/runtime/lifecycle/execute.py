@@ -10,8 +10,9 @@ from orlop.kernel.features import read_features
 from orlop.launch.executor import launch
 from orlop.launch.plan import STAY
 from orlop.records import Record
-from orlop.runtime.lifecycle.create import Opened, write_pid_file
+from orlop.runtime.lifecycle.foreground import in_foreground
 from orlop.runtime.lifecycle.gather import compiled_seccomp, validation_facts
+from orlop.runtime.lifecycle.handover import FIRST_PRESERVED, Opened, write_pid_file
 from orlop.runtime.lifecycle.status import CREATED, PAUSED, RUNNING, look
 from orlop.runtime.planner import plan_exec
 from orlop.runtime.planner.situation import Handed, Joining, Situation
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from orlop.runtime.lifecycle.status import Container
     from orlop.runtime.spec import Process, Spec
     from orlop.runtime.state import Store
-
-_FIRST_PRESERVED = 3
 
 
 class ExecChoices(Record):
@@ -91,7 +90,7 @@ def execute(
     with Opened() as opened:
         target = processes.open_pidfd(found.state.process)
         opened.descriptor(target)
-        first = _FIRST_PRESERVED
+        first = FIRST_PRESERVED
         handed = Handed(
             console=opened.connected(choices.console_socket) if console is None else console,
             pidfd_socket=opened.connected(choices.pidfd_socket),
@@ -124,6 +123,17 @@ def execute(
         running.close()
         raise
     return running
+
+
+def run_process(
+    found: Container, spec: Spec, process: Process, choices: ExecChoices, warn: Warn
+) -> int:
+    """Runs a further process in a container to its end; returns its exit status."""
+    own_terminal = process.terminal and not choices.console_socket
+    return in_foreground(
+        lambda console: execute(found, spec, process, choices, warn, console=console),
+        terminal=own_terminal,
+    )
 
 
 def _entry(found: Container, choices: ExecChoices) -> Entry | None:

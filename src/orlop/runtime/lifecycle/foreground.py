@@ -33,28 +33,38 @@ _NOT_FORWARDED = [
 _CHUNK = 32768
 
 
+def in_foreground(start: Callable[[int | None], Launch], *, terminal: bool) -> int:
+    """Has `start` start a process, and stands for it until it ends; returns its exit status.
+
+    This process's signals are the other's from now on, and what comes when that has ended is
+    ignored: nothing interrupts the removal of a container. With `terminal`, so is this process's
+    terminal; `start` gets the descriptor that the terminal's master is to be sent to, else None.
+    """
+    signals = Signals()
+    if not terminal:
+        with start(None) as launch:
+            signals.to(launch)
+            return launch.wait_exit()
+    with Console() as console, start(console.socket) as launch:
+        signals.to(launch)
+        console.receive()
+        console.copy(launch.has_ended)
+        return launch.wait_exit()
+
+
 class Signals:
-    """While it is entered, signals to this process go to the container's first process.
+    """Signals to this process go to a container's process, for good.
 
     Signals that come before there is one wait for `to`.
     """
 
     def __init__(self) -> None:
-        self._before: list[tuple[int, Any]] = []
         self._early: list[int] = []
         self._launch: Launch | None = None
-
-    def __enter__(self) -> Self:
         skipped = {getattr(_signal, name) for name in _NOT_FORWARDED}
         for number in _signal.valid_signals():
             if number not in skipped:
-                self._before.append((number, _signal.signal(number, self._forward)))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before:
-            if handler is not None:
-                _signal.signal(number, handler)
+                _signal.signal(number, self._forward)
 
     def to(self, launch: Launch) -> None:
         """The process is there."""

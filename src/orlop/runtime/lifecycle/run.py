@@ -1,26 +1,23 @@
-"""run: create and start in one, and the same for exec, in the foreground or detached."""
+"""run: create and start in one, in the foreground or detached."""
 
 from __future__ import annotations
 
 from orlop.launch.plan import STAY
 from orlop.runtime.lifecycle.create import begin, open_bundle
 from orlop.runtime.lifecycle.delete import delete
-from orlop.runtime.lifecycle.execute import execute
-from orlop.runtime.lifecycle.foreground import Console, Signals
+from orlop.runtime.lifecycle.foreground import in_foreground
 from orlop.runtime.lifecycle.start import poststart
 from orlop.runtime.lifecycle.status import look
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from orlop.errors import OrlopError
     from orlop.launch.executor import Launch
     from orlop.runtime.lifecycle.create import Warn
-    from orlop.runtime.lifecycle.execute import ExecChoices
     from orlop.runtime.lifecycle.gather import Choices
-    from orlop.runtime.lifecycle.status import Container
-    from orlop.runtime.spec import Process, Spec
+    from orlop.runtime.spec import Spec
     from orlop.runtime.state import Store
 
 
@@ -33,7 +30,7 @@ def run_detached(store: Store, container: str, choices: Choices, warn: Warn) -> 
     bundle = open_bundle(choices, warn)
     with begin(store, container, bundle, choices) as launch:
         launch.reap()
-    poststart(look(store.open(container, lock=False)), bundle.spec)
+    _poststart(store, container, bundle.spec)
 
 
 def run(
@@ -52,39 +49,19 @@ def run(
         nonlocal begun
         launch = begin(store, container, bundle, choices, console=console, flags=STAY)
         begun = True
-        found = look(store.open(container, lock=False))
-        poststart(found, bundle.spec)
+        _poststart(store, container, bundle.spec)
         return launch
 
     try:
         own_terminal = bool(process and process.terminal and not choices.console_socket)
-        status = _in_foreground(start, terminal=own_terminal)
+        status = in_foreground(start, terminal=own_terminal)
     except BaseException:
         if begun and not keep:
             delete(store, container, force=True)
         raise
-    return status, () if keep else delete(store, container, force=True)
+    return status, () if keep else delete(store, container, force=True, spec=bundle.spec)
 
 
-def run_process(
-    found: Container, spec: Spec, process: Process, choices: ExecChoices, warn: Warn
-) -> int:
-    """Runs a further process in a container to its end; returns its exit status."""
-    own_terminal = process.terminal and not choices.console_socket
-    return _in_foreground(
-        lambda console: execute(found, spec, process, choices, warn, console=console),
-        terminal=own_terminal,
-    )
-
-
-def _in_foreground(start: Callable[[int | None], Launch], *, terminal: bool) -> int:
-    with Signals() as signals:
-        if not terminal:
-            with start(None) as launch:
-                signals.to(launch)
-                return launch.wait_exit()
-        with Console() as console, start(console.socket) as launch:
-            signals.to(launch)
-            console.receive()
-            console.copy(launch.has_ended)
-            return launch.wait_exit()
+def _poststart(store: Store, container: str, spec: Spec) -> None:
+    if spec.hooks.poststart:
+        poststart(look(store.open(container, lock=False)), spec)

@@ -10,7 +10,6 @@ from orlop.launch import report as reports
 from orlop.launch.wire import decode
 from orlop.runtime.lifecycle import sockets
 from orlop.runtime.lifecycle.delete import give_up
-from orlop.runtime.lifecycle.hooks import run_hooks
 from orlop.runtime.lifecycle.status import CREATED, RUNNING, Container, look
 
 TYPE_CHECKING = False
@@ -58,6 +57,8 @@ def poststart(found: Container, spec: Spec) -> None:
         Unavailable: a hook failed.
     """
     if spec.hooks.poststart:
+        from orlop.runtime.lifecycle.hooks import run_hooks
+
         document = jsontext.dumps(found.document(spec, RUNNING))
         try:
             run_hooks("poststart", spec.hooks.poststart, document)
