@@ -17,7 +17,7 @@ from tests.integration.escapes.support import MASKED, READ_ONLY, Canaries, proce
 from tests.integration.support.bundles import REMOVE, Json
 from tests.integration.support.runtimes import Runtime
 
-pytestmark = pytest.mark.requires_root
+pytestmark = [pytest.mark.requires_root, pytest.mark.vm]
 
 FILTER: Json = {
     "defaultAction": "SCMP_ACT_ALLOW",
