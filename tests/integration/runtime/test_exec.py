@@ -360,7 +360,10 @@ class TestPaused:
         )
         procs = cgroups.directory(container.cgroups_path, "freezer") / "cgroup.procs"
         eventually(lambda: len(procs.read_text().split()) > 1, "the process to enter")
-        assert all(state_letter(int(pid)) in "DS" for pid in procs.read_text().split())
+        eventually(
+            lambda: all(state_letter(int(pid)) in "DS" for pid in procs.read_text().split()),
+            "the process to be frozen",
+        )
         container("resume").ok()
         assert running.finish().ok().out == "hello\n"
 
