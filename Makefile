@@ -37,13 +37,12 @@ lint: setup
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/codespell
-	.venv/bin/clang-format --dry-run -Werror $(wildcard launch/*.[ch] launch/*/*.[ch])
-	PATH="$(CURDIR)/.venv/bin:$$PATH" $(MAKE) -C launch tidy
+	PATH="$(CURDIR)/.venv/bin:$$PATH" $(MAKE) -C launch lint tidy
 
 fmt: setup
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
-	.venv/bin/clang-format -i $(wildcard launch/*.[ch] launch/*/*.[ch])
+	PATH="$(CURDIR)/.venv/bin:$$PATH" $(MAKE) -C launch fmt
 
 fuzz: setup
 	$(MAKE) -C launch fuzz

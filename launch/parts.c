@@ -114,7 +114,7 @@ int parts_receive(struct launch *l) {
   } else if (sides_expect(l, PART, NULL, fds, &count) < 0) {
     return -1;
   }
-  if (count == 0 || !parts_sealed(fds[0])) {
+  if (count == 0 || fds[0] < 0 || !parts_sealed(fds[0])) {
     errno = EINVAL;
     return fail(l, "check the plan's seals", NULL);
   }
