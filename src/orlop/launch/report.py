@@ -24,6 +24,7 @@ _OUTPUT = 584
 _NO_OP = 0xFFFFFFFF
 _SETUP = 0xFFFFFFFE
 _HOOK_TIMED_OUT = 1000
+_BY_SIGNAL = 128  # added to the signal's number, as shells do
 
 _FAILURE = struct.Struct("<4s I I i I i I 4x 32s 448s")
 _EXIT = struct.Struct("<i 4x QQQQ QQ")
@@ -95,8 +96,11 @@ def parse(data: bytes) -> Report:
 
 
 def error(plan: Plan, report: Report) -> LaunchError:
-    """The failure of a report as the exception to raise."""
-    index = _SETUP if report.failed_op is None else report.failed_op
+    """The failure of a report as the exception to raise.
+
+    A report without a failure is that of a launcher that was killed: it names what was being done.
+    """
+    index = _last_begun(report) if report.failed_op is None else report.failed_op
     if index >= len(plan.steps):
         return LaunchError(
             f"cannot start the launcher: {_what_failed(report)}",
@@ -127,20 +131,29 @@ def error(plan: Plan, report: Report) -> LaunchError:
     )
 
 
+def _last_begun(report: Report) -> int:
+    begun = [index for index, (before, _) in enumerate(report.times_ns) if before]
+    return begun[-1] if begun else _SETUP
+
+
 def _what_failed(report: Report) -> str:
     import os
 
-    call = report.call or "it died"
-    subject = f"{call} {report.path}" if report.path else call
+    if report.failed_op is None:
+        return "the launcher was killed"
+    if not report.call:
+        signal = report.detail - _BY_SIGNAL
+        return f"the process was ended by signal {signal}" if signal > 0 else "the process ended"
+    subject = f"{report.call} {report.path}" if report.path else report.call
     return f"{subject}: {os.strerror(report.errno).lower()}" if report.errno else subject
 
 
 def _hook_end(report: Report) -> str:
     if report.detail == _HOOK_TIMED_OUT:
         return "ran longer than its timeout and was killed"
-    if report.detail > 128:
-        return f"was ended by signal {report.detail - 128}"
-    if report.detail:
+    if report.call and report.detail > _BY_SIGNAL:
+        return f"was ended by signal {report.detail - _BY_SIGNAL}"
+    if report.call and report.detail:
         return f"ended with exit status {report.detail}"
     return f"could not be run: {_what_failed(report)}"
 
