@@ -8,8 +8,8 @@
  *   floor ROOTFS CGROUP FILTER PROGRAM [net]
  *
  * CGROUP is a path below each v1 hierarchy, FILTER a file of struct sock_filter. For each byte on
- * stdin one start is made and a line "NANOSECONDS STATUS" written: so a caller can interleave it with
- * other subjects. With a net namespace if the last argument is "net".
+ * stdin one start is made and a line "NANOSECONDS STATUS" written: so a caller can interleave it
+ * with other subjects. With a net namespace if the last argument is "net".
  *
  * A failed call ends the program: a floor that skips something would be too low. */
 #define _GNU_SOURCE
@@ -122,7 +122,8 @@ static int make_cgroups(int tasks[]) {
     write_file(cgroup_path(limits[i].hierarchy, limits[i].file), limits[i].value,
                strlen(limits[i].value));
   for (size_t i = 0; i < COUNT(hierarchies); i++)
-    tasks[i] = check(open(cgroup_path(hierarchies[i], "tasks"), O_WRONLY | O_CLOEXEC), "open tasks");
+    tasks[i] =
+        check(open(cgroup_path(hierarchies[i], "tasks"), O_WRONLY | O_CLOEXEC), "open tasks");
   if (access("/sys/fs/cgroup/unified/cgroup.procs", F_OK))
     return -1;
   check(mkdir(cgroup_path(unified, NULL), 0755), "mkdir cgroup");
@@ -149,7 +150,8 @@ static int open_in(int root, const char *path, uint64_t flags) {
 }
 
 static int clone_tree(int base, const char *path, unsigned flags) {
-  return check(syscall(SYS_open_tree, base, path, flags | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC), path);
+  return check(syscall(SYS_open_tree, base, path, flags | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC),
+               path);
 }
 
 static void set_attributes(int mount, uint64_t set, uint64_t propagation, unsigned flags) {
@@ -195,10 +197,11 @@ static void make_devices(int dev) {
   } nodes[] = {{"null", 1, 3},   {"zero", 1, 5},    {"full", 1, 7},
                {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
   static const char *const links[][2] = {
-      {"/proc/self/fd", "fd"},         {"/proc/self/fd/0", "stdin"}, {"/proc/self/fd/1", "stdout"},
+      {"/proc/self/fd", "fd"},       {"/proc/self/fd/0", "stdin"}, {"/proc/self/fd/1", "stdout"},
       {"/proc/self/fd/2", "stderr"}, {"/proc/kcore", "core"},      {"pts/ptmx", "ptmx"}};
   for (size_t i = 0; i < COUNT(nodes); i++) {
-    check(mknodat(dev, nodes[i].name, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor)), "mknod");
+    check(mknodat(dev, nodes[i].name, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor)),
+          "mknod");
     check(fchmodat(dev, nodes[i].name, 0666, 0), "chmod");
     check(fchownat(dev, nodes[i].name, 0, 0, AT_SYMLINK_NOFOLLOW), "chown");
   }
@@ -208,9 +211,9 @@ static void make_devices(int dev) {
 
 /* Docker's lists; what this kernel does not have is skipped, as every runtime does. */
 static const char *const masked[] = {
-    "/proc/asound",       "/proc/acpi",       "/proc/interrupts",  "/proc/kcore",
-    "/proc/keys",         "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
-    "/proc/sched_debug",  "/proc/scsi",       "/sys/firmware",     "/sys/devices/virtual/powercap",
+    "/proc/asound",      "/proc/acpi",          "/proc/interrupts", "/proc/kcore",
+    "/proc/keys",        "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
+    "/proc/sched_debug", "/proc/scsi",          "/sys/firmware",    "/sys/devices/virtual/powercap",
 };
 static const char *const protected[] = {
     "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
@@ -225,7 +228,8 @@ static void mask_paths(int root, int dev) {
       continue;
     struct stat st;
     check(fstat(target, &st), masked[i]);
-    int cover = S_ISDIR(st.st_mode) ? clone_tree(empty, "", AT_EMPTY_PATH) : clone_tree(dev, "null", 0);
+    int cover =
+        S_ISDIR(st.st_mode) ? clone_tree(empty, "", AT_EMPTY_PATH) : clone_tree(dev, "null", 0);
     attach(cover, target);
     close(cover);
     close(target);
@@ -253,9 +257,9 @@ static void make_root(void) {
 
   const unsigned safe = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
   close(mount_at(root, "/proc", "proc", NULL, safe));
-  int dev = mount_at(root, "/dev", "tmpfs",
-                     (const char *const[]){"mode", "755", "size", "65536k", NULL},
-                     MOUNT_ATTR_NOSUID | MOUNT_ATTR_STRICTATIME);
+  int dev =
+      mount_at(root, "/dev", "tmpfs", (const char *const[]){"mode", "755", "size", "65536k", NULL},
+               MOUNT_ATTR_NOSUID | MOUNT_ATTR_STRICTATIME);
   check(mkdirat(dev, "pts", 0755), "pts");
   check(mkdirat(dev, "shm", 0755), "shm");
   check(mkdirat(dev, "mqueue", 0755), "mqueue");
@@ -266,7 +270,8 @@ static void make_root(void) {
   close(mount_at(root, "/dev/shm", "tmpfs",
                  (const char *const[]){"mode", "1777", "size", "65536k", NULL}, safe));
   close(mount_at(root, "/dev/mqueue", "mqueue", NULL, safe));
-  /* Without a net namespace of its own a sysfs instance would be the host's; it still is one mount. */
+  /* Without a net namespace of its own a sysfs instance would be the host's; it still is one mount.
+   */
   close(mount_at(root, "/sys", "sysfs", NULL, safe | MOUNT_ATTR_RDONLY));
   make_devices(dev);
   mask_paths(root, dev);

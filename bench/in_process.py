@@ -12,8 +12,14 @@ from bench.bundle import CAPABILITIES, PROGRAM, make_bundle
 from bench.harness import Called, Subject, Timed
 from bench.runtime_run import runtimes, subject
 from bench.starts import Part, Starter, breakdown
-from orlop.runtime.lifecycle.gather import Choices
+from orlop.kernel.cgroup.live import Cgroup
+from orlop.launch.executor import launch
+from orlop.launch.plan import STAY
+from orlop.runtime.lifecycle.create import open_bundle
+from orlop.runtime.lifecycle.gather import Choices, compiled_seccomp, gather
 from orlop.runtime.lifecycle.run import run
+from orlop.runtime.planner import plan_container
+from orlop.runtime.planner.situation import Handed
 from orlop.runtime.state import Store
 
 if TYPE_CHECKING:
@@ -23,11 +29,36 @@ if TYPE_CHECKING:
     from bench.place import Place
 
 
-def orlop_start(bundle: Path, name: str, state: Path) -> Callable[[], int]:
-    """A function that runs the bundle from this process, waits, cleans up; returns the status.
+PLANNED = "orlop: plan, launch, wait"
+WITH_STATE = "orlop: as orlop-runtime run"
 
-    All of `orlop-runtime run` but the interpreter and command line: the configuration is read and
-    checked, the plan made, the launcher started and waited for, the state written and removed.
+
+def planned_start(bundle: Path, name: str) -> Callable[[], int]:
+    """A function that plans a start of the bundle, launches it, waits, and removes its cgroups.
+
+    As the floor does, it begins with a configuration and a compiled filter, and keeps no state.
+    """
+    choices = Choices(bundle=str(bundle))
+    opened = open_bundle(choices, _ignore)
+    filter_ = compiled_seccomp(opened.spec, None)
+
+    def start() -> int:
+        handed = Handed()
+        situation = gather(opened.spec, name, opened.path, choices, handed, STAY, filter_)
+        with launch(plan_container(opened.spec, situation), handed.fds(), name=name) as launched:
+            launched.wait_running()
+            status = launched.wait_exit()
+        assert situation.cgroup
+        Cgroup.stored(situation.cgroup.paths).destroy()
+        return status
+
+    return start
+
+
+def start_with_state(bundle: Path, name: str, state: Path) -> Callable[[], int]:
+    """A function that does all of `orlop-runtime run` but the interpreter and command line.
+
+    The configuration is read and checked, the filter comes from the cache, and state is kept.
     """
     store = Store(str(state))
     choices = Choices(bundle=str(bundle))
@@ -48,8 +79,9 @@ def subjects(place: Place, *, net: bool) -> list[Subject]:
     label = "in-process-net" if net else "in-process"
     found: list[Subject] = [_floor(place, label, net=net)]
     bundle = make_bundle(place.fresh(label), place.rootfs, f"/{place.tag}-{label}", net=net)
-    start = orlop_start(bundle, f"{place.tag}-{label}", place.state(label))
-    found.append(Called("orlop in process", start))
+    name = f"{place.tag}-{label}"
+    found.append(Called(PLANNED, planned_start(bundle, name)))
+    found.append(Called(WITH_STATE, start_with_state(bundle, name, place.state(label))))
     if bwrap := shutil.which("bwrap"):
         command = _bwrap(place, bwrap, net=net)
         found.append(Timed("bwrap", command, place.fresh(f"{label}-bwrap.log")))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bench.in_process import PLANNED
+
 if TYPE_CHECKING:
     from bench.harness import Series
     from bench.memory import Waiter
@@ -51,13 +53,13 @@ def marks(
             Mark(
                 f"in-process start to the kernel's floor, {where} net namespace",
                 FLOOR_FACTOR,
-                _ratio(series, "orlop in process", "kernel floor"),
+                _ratio(series, PLANNED, "kernel floor"),
                 "x",
             ),
             Mark(
                 f"in-process start to crun run, {where} net namespace",
                 1.0,
-                _ratio(series, "orlop in process", "crun run"),
+                _ratio(series, PLANNED, "crun run"),
                 "x",
             ),
         ]

@@ -1,4 +1,5 @@
-/* Waits to be killed, and says so first if it has an argument: the container of the memory benchmark. */
+/* Waits to be killed, and says so first if it has an argument: the container of the memory
+ * benchmark. */
 #include <unistd.h>
 
 int main(int argc, char **argv) {

@@ -2,12 +2,12 @@
  *
  *   spawn [-p] [-f FILE] COMMAND [ARGUMENT]...
  *
- * For each byte on stdin, COMMAND is run once to its end and a line "NANOSECONDS STATUS" written. Its stdin is
- * at end of file, its stdout a pipe that nobody reads, its stderr ours.
+ * For each byte on stdin, COMMAND is run once to its end and a line "NANOSECONDS STATUS" written.
+ * Its stdin is at end of file, its stdout a pipe that nobody reads, its stderr ours.
  *
- * -p first takes /sys/fs/cgroup/unified away, in a mount namespace of our own: crun refuses hosts with
- * cgroup v1 and v2 side by side. Done once and here, so that it is in nobody's measurement.
- * -f opens FILE anew for each run, as descriptor 9 (bwrap reads its seccomp filter so). */
+ * -p first takes /sys/fs/cgroup/unified away, in a mount namespace of our own: crun refuses hosts
+ * with cgroup v1 and v2 side by side. Done once and here, so that it is in nobody's measurement. -f
+ * opens FILE anew for each run, as descriptor 9 (bwrap reads its seccomp filter so). */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +35,8 @@ static int64_t now(void) {
 static int hide_unified(void) {
   if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
     return -1;
-  return umount2("/sys/fs/cgroup/unified", MNT_DETACH) && errno != EINVAL && errno != ENOENT ? -1 : 0;
+  return umount2("/sys/fs/cgroup/unified", MNT_DETACH) && errno != EINVAL && errno != ENOENT ? -1
+                                                                                             : 0;
 }
 
 int main(int argc, char **argv) {

@@ -313,7 +313,7 @@ int main(int argc, char **argv) {
                             .pidfd = -1,
                             .terminal = -1,
                             .start = -1};
-  if (!started_by_caller() || report_map(&l, REPORT_FD) < 0)
+  if (!started_by_caller() || report_map(&l, REPORT_FD) < 0 || l.report == NULL)
     return called_directly(argc, argv);
   close(REPORT_FD);
   l.report->version = REPORT_VERSION;

@@ -175,9 +175,9 @@ int op_attach(struct launch *l, const struct arg *arg) {
   return 0;
 }
 
-/* --- 37 open_in: out, base, path --- */
+/* --- 37 open_inside: out, base, path --- */
 
-int op_open_in(struct launch *l, const struct arg *arg) {
+int op_open_inside(struct launch *l, const struct arg *arg) {
   int base = base_fd(l, &arg[1]);
   if (base == -1)
     return -1;

@@ -46,7 +46,7 @@ struct arg;
   OP(34, use_terminal, "f")                       \
   OP(35, use_stdio, "fff")                        \
   OP(36, own_stdio, "u")                          \
-  OP(37, open_in, "ffs")                          \
+  OP(37, open_inside, "ffs")                      \
   /* what the process is and may: identity.c, seccomp.c, start.c */ \
   OP(40, set_hostname, "s")                       \
   OP(41, set_domainname, "s")                     \

@@ -103,7 +103,7 @@ static int receive_from_caller(struct launch *l, int *fds, unsigned *count) {
 }
 
 int parts_receive(struct launch *l) {
-  int fds[MAX_FDS];
+  int fds[MAX_FDS] = {-1};
   unsigned count = MAX_FDS;
   uint32_t slots = l->slot_count;
   if (l->side == SIDE_LAUNCHER) {

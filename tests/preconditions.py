@@ -74,6 +74,13 @@ def _cgroup_v2() -> str:
     return f"no cgroup v2 controller {', '.join(sorted(lacking))}" if lacking else ""
 
 
+def _cgroup_cpuset() -> str:
+    names = {line.split(":")[1] for line in Path("/proc/self/cgroup").read_text().splitlines()}
+    unified = CGROUP_ROOT / "cgroup.controllers"
+    known = unified.read_text().split() if unified.exists() else ",".join(names).split(",")
+    return "" if "cpuset" in known else "no cpuset controller"
+
+
 def _apparmor() -> str:
     enabled = Path("/sys/module/apparmor/parameters/enabled")
     if not enabled.exists() or enabled.read_text().strip() != "Y":
@@ -134,6 +141,7 @@ PRECONDITIONS = {
     "launcher": Precondition("the launcher", _launcher),
     "cgroup_v1": Precondition("cgroup v1 hierarchies", _cgroup_v1),
     "cgroup_v2": Precondition("a unified cgroup v2 hierarchy", _cgroup_v2, vm_only=True),
+    "cgroup_cpuset": Precondition("the cpuset controller", _cgroup_cpuset),
     "apparmor": Precondition("AppArmor", _apparmor, vm_only=True),
     "selinux": Precondition("SELinux with a policy", _selinux, vm_only=True),
     "overlay": Precondition("overlayfs", _filesystem("overlay")),
@@ -152,13 +160,14 @@ PRECONDITIONS = {
 }
 
 # Names that stand for several. `host`: everything that does not have to be looked for in the
-# virtual machine. `vm`: what the tests in the machine have to find there (see the Makefile).
-_IN_VM = ("root", "launcher", "cgroup_v2", "apparmor", "overlay", "userns", "busybox")
+# virtual machine. `vm...`: what the tests in the machines have to find there (scripts/vm-test).
+_IN_VM = ("root", "launcher", "cgroup_v2", "busybox")
 GROUPS = {
     "all": tuple(PRECONDITIONS),
     "host": tuple(name for name, entry in PRECONDITIONS.items() if not entry.vm_only),
-    "vm": _IN_VM,
-    "vm-selinux": ("root", "launcher", "cgroup_v2", "selinux", "busybox"),
+    "vm": (*_IN_VM, "apparmor", "overlay", "userns"),
+    "vm-qemu": (*_IN_VM, "apparmor", "overlay", "userns", "cgroup_cpuset"),
+    "vm-selinux": (*_IN_VM, "selinux"),
 }
 
 

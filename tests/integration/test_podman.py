@@ -301,10 +301,10 @@ class TestExec:
         assert result.lines() == ["1000", "29", "/tmp", "1"]
 
     def test_terminal(self, podman: Podman, running: str) -> None:
-        with podman.on_terminal("exec", "-it", running, "sh", rows=31, columns=97) as terminal:
-            terminal.type("stty size; echo $((6 * 7))\r")
-            terminal.screen.until("31 97")
+        with podman.on_terminal("exec", "-it", running, "sh") as terminal:
+            terminal.type("echo $((6 * 7)); tty\r")
             terminal.screen.until("\n42")
+            terminal.screen.until("/dev/")
             terminal.type("exit 6\r")
             assert terminal.wait() == 6
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from tests.preconditions import ROOT
 
 EXPENSIVE = """
-    argparse asyncio collections contextlib ctypes dataclasses enum functools inspect json logging
-    pathlib random re shutil signal socket subprocess tempfile threading traceback typing
+    argparse asyncio collections contextlib ctypes dataclasses enum functools hashlib inspect json
+    logging pathlib random re shutil signal socket subprocess tempfile threading traceback typing
 """
 LAYERS = ("kernel", "launch", "runtime")
 

@@ -440,7 +440,7 @@ class OwnStdio(Operation):
     uid: U32
 
 
-class OpenIn(Operation):
+class OpenInside(Operation):
     """Open what is at a path in `base`, as O_PATH: to change the mount there."""
 
     kind = 37

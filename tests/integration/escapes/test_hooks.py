@@ -1,4 +1,7 @@
-"""Hooks run on the host, as root: nothing of the image may reach them (CVE-2025-23266)."""
+"""Hooks run on the host, as root: nothing of the image may reach them (CVE-2025-23266).
+
+runc 1.1.5 fails: createContainer hooks inherit the container's environment, in its root.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,9 @@
 
 What is mounted, made or entered below a root file system must stay in it, also while somebody who
 shares a volume with the container exchanges directories for symlinks.
+
+runc 1.1.5 fails the race for directories that are made, usually within 300 rounds, and makes
+directories on the host for procfs and sysfs behind a symlink.
 """
 
 from __future__ import annotations

@@ -4,6 +4,9 @@ CVE-2019-16884, CVE-2019-19921, CVE-2023-27561, CVE-2023-28642: /proc or /sys of
 symlink or a volume, so labels are "set" in ordinary files, and masks protect nothing.
 CVE-2025-52881: the runtime's own writes to /proc (labels, sysctls, scores) end in other files.
 CVE-2022-0811: a sysctl's value or name that sets another one.
+
+runc 1.1.5 fails the race (a sysctl is not set and the container runs all the same), and writes a
+sysctl into an image's own /proc.
 """
 
 from __future__ import annotations

@@ -345,6 +345,7 @@ class TestDetached:
         )
 
 
+@pytest.mark.vm
 class TestPaused:
     def test_is_refused(self, container: Container) -> None:
         container("pause").ok()

@@ -29,6 +29,8 @@ KINDS = (
     "poststop",
 )
 AT_CREATE = ("prestart", "createRuntime", "createContainer")
+RECORDED = ("mnt", "pid", "net", "user", "time")
+"""The namespaces that hooks record."""
 EARLY_POSTSTART = pytest.mark.runc_differs("1.1 runs poststart hooks at the end of create")
 INSIDE = "/record"
 """Where hooks that run in the container find the directory of the records."""
@@ -48,7 +50,7 @@ class Recorder:
             f"cd {here} || exit 98; cat > {name}.state; "
             # Not /proc/$$: that is another process where /proc is not the PID namespace's own.
             f"exec 3< /proc/self/environ; tr '\\0' '\\n' <&3 > {name}.env; "
-            f"for ns in mnt pid net user; do readlink /proc/self/ns/$ns; done > {name}.ns; "
+            f"for ns in {' '.join(RECORDED)}; do readlink /proc/self/ns/$ns; done > {name}.ns; "
             f"echo {name} >> order; {then}"
         )
         hook: Json = {
@@ -253,17 +255,54 @@ class TestWhereTheyRun:
     def test_namespaces(self, runtime: Runtime, bundle: BundleFactory, recorder: Recorder) -> None:
         container = runtime.start(with_hooks(bundle, recorder, all_kinds(recorder)))
         eventually(lambda: "poststart" in recorder.order, "the poststart hook")
-        inside = [namespace(container.pid, kind) for kind in ("mnt", "pid", "net", "user")]
-        outside = [namespace("self", kind) for kind in ("mnt", "pid", "net", "user")]
+        inside = [namespace(container.pid, kind) for kind in RECORDED]
         container.stop()
         container.delete()
         for kind in ("prestart", "createRuntime", "poststart", "poststop"):
-            assert recorder.text(kind, "ns") == outside, kind
+            assert recorder.text(kind, "ns") == self.own(), kind
         assert recorder.text("startContainer", "ns") == inside
         # createContainer: in the container's namespaces, before its root is entered.
         found = recorder.text("createContainer", "ns")
         assert found[0] == inside[0], "mount namespace"
         assert found[2] == inside[2], "network namespace"
+
+    @pytest.mark.parametrize(
+        "kind", ["pid", pytest.param("time", marks=pytest.mark.runc_lacks("1.2", "it"))]
+    )
+    def test_joined_namespaces_are_not_the_hooks(
+        self, runtime: Runtime, bundle: BundleFactory, recorder: Recorder, kind: str
+    ) -> None:
+        """A runtime that joins a namespace has its children in it, and hooks are children."""
+        first = runtime.start(bundle(namespaces={"time": None} if kind == "time" else {}))
+        hooks = {name: [recorder.hook(name)] for name in ("prestart", "createRuntime", "poststart")}
+        made = with_hooks(bundle, recorder, hooks)
+        spaces = [ns for ns in made.config["linux"]["namespaces"] if ns["type"] != kind]
+        spaces.append({"type": kind, "path": f"/proc/{first.pid}/ns/{kind}"})
+        made.config["linux"]["namespaces"] = spaces
+        made.save()
+        second = runtime.start(made)
+        assert namespace(first.pid, kind) == namespace(second.pid, kind)
+        for name in hooks:
+            assert recorder.text(name, "ns") == self.own(), name
+            assert recorder.state(name)["pid"] == second.pid, name
+
+    @pytest.mark.runc_lacks("1.2", "time namespaces")
+    def test_new_clocks_are_not_the_hooks(
+        self, runtime: Runtime, bundle: BundleFactory, recorder: Recorder
+    ) -> None:
+        hooks = {name: [recorder.hook(name)] for name in ("prestart", "createRuntime", "poststart")}
+        made = with_hooks(bundle, recorder, hooks)
+        made.config["linux"]["namespaces"].append({"type": "time"})
+        made.config["linux"]["timeOffsets"] = {"monotonic": {"secs": 86_400}}
+        made.save()
+        runtime.start(made)
+        for name in hooks:
+            assert recorder.text(name, "ns") == self.own(), name
+
+    @staticmethod
+    def own() -> list[str]:
+        """The namespaces of the test itself, as the hooks record theirs."""
+        return [namespace("self", kind) for kind in RECORDED]
 
     def test_create_container_hooks_can_still_mount_into_the_root(
         self, runtime: Runtime, bundle: BundleFactory, workspace: Path

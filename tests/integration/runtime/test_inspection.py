@@ -104,6 +104,7 @@ class TestPs:
         assert runtime("ps", "--format", "json", container.id).ok().json() == [container.pid]
 
 
+@pytest.mark.vm
 class TestEvents:
     def test_stats(self, runtime: Runtime, bundle: BundleFactory) -> None:
         resources = {"memory": {"limit": 64 << 20}, "pids": {"limit": 20}}

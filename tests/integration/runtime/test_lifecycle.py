@@ -280,6 +280,7 @@ class TestPidFile:
         assert runtime.ids() == []
 
 
+@pytest.mark.vm
 class TestKill:
     @pytest.mark.parametrize("name", ["USR1", "SIGUSR1", "10", "usr1", "sigusr1"])
     def test_names_of_signals(self, runtime: Runtime, bundle: BundleFactory, name: str) -> None:
@@ -355,6 +356,7 @@ class TestKill:
         wait_exit(child)
 
 
+@pytest.mark.vm
 class TestDelete:
     def test_removes_state_and_cgroups(self, runtime: Runtime, bundle: BundleFactory) -> None:
         container = runtime.start(bundle())

@@ -14,7 +14,11 @@ from tests.integration.support.deadlines import eventually
 from tests.integration.support.processes import state_letter
 from tests.integration.support.runtimes import Container, Runtime
 
-pytestmark = pytest.mark.requires_root
+pytestmark = [
+    pytest.mark.requires_root,
+    pytest.mark.requires_cgroup_cpuset,
+    pytest.mark.vm,
+]
 
 MIB = 1 << 20
 UNLIMITED_V1 = 0x7FFFFFFFFFFFF000

@@ -74,7 +74,10 @@ WRONG: dict[str, tuple[tuple[str, Any], str]] = {
         ("linux.namespaces", [{"type": "mount"}, {"type": "pid", "path": "self/ns/pid"}]),
         "linux.namespaces",
     ),
-    "no mount namespace": (("linux.namespaces", [{"type": "pid"}]), "linux.namespaces"),
+    "no mount namespace": (
+        ("linux.namespaces", [{"type": "pid"}, {"type": "uts"}, {"type": "network"}]),
+        "mount namespace",
+    ),
     "map of size zero": (
         ("linux.uidMappings", [{"containerID": 0, "hostID": 0, "size": 0}]),
         "linux.uidMappings",
@@ -123,6 +126,7 @@ TAKEN_BY_RUNC = {
     "map of size zero": "takes no notice without a user namespace",
     "mount without destination": "mounts on the root",
     "no version": "takes it",
+    "no mount namespace": "mounts on the host then",
     "NUL in an argument": "starts another program than that",
     "oom score out of range": "finds it while it runs",
     "relative masked path": "takes it",

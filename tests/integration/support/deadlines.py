@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import time
@@ -64,7 +65,10 @@ def wait_exit(pid: int, seconds: float = PATIENCE_S) -> None:
     """
     try:
         pidfd = os.pidfd_open(pid)
-    except ProcessLookupError:
+    except OSError as error:
+        # EINVAL: reaped, but its id is still that of a session or process group.
+        if error.errno not in (errno.ESRCH, errno.EINVAL):
+            raise
         return
     try:
         Deadline(seconds).readable(pidfd, f"the end of process {pid}")

@@ -45,6 +45,7 @@ class Podman:
     """The podman command with a world of its own below one directory."""
 
     def __init__(self, directory: Path, program: Path) -> None:
+        self._directory = directory  # conmon leaves a file `oom` in its working directory
         settings = directory / "containers.conf"
         settings.write_text(SETTINGS.format(directory=directory))
         self._flags = [
@@ -65,8 +66,8 @@ class Podman:
 
     def command(self, *words: str | Path) -> list[str]:
         """The argument vector of a podman command."""
-        enter = ["nsenter", f"--mount=/proc/{self._holder.pid}/ns/mnt", "--"]
-        return [*enter, "podman", *self._flags, *map(str, words)]
+        enter = ["nsenter", f"--mount=/proc/{self._holder.pid}/ns/mnt", f"--wd={self._directory}"]
+        return [*enter, "--", "podman", *self._flags, *map(str, words)]
 
     def close(self) -> None:
         """Give up the mount namespace, and with it all that podman has mounted."""

@@ -143,7 +143,7 @@ def test_a_remount_changes_the_mount_that_is_there() -> None:
             spec.replace(mounts=(*spec.mounts, extra)),
         ),
     )
-    assert [type(step.op) for step in steps] == [ops.OpenIn, ops.SetMount]
+    assert [type(step.op) for step in steps] == [ops.OpenInside, ops.SetMount]
 
 
 def test_bind_sources_are_cloned_by_the_launcher_before_the_clone() -> None:
@@ -200,15 +200,28 @@ def test_a_joined_user_namespace_is_entered_last() -> None:
     assert joined == [0x40000000, 0x10000000]
 
 
-def test_joins_without_a_user_namespace_need_no_middle_process() -> None:
-    namespaces = (Namespace("network", "/n"), Namespace("pid", "/p"), Namespace("mount"))
+def test_joins_that_take_effect_at_once_need_no_middle_process() -> None:
+    namespaces = (Namespace("network", "/n"), Namespace("pid"), Namespace("mount"))
     made = plan(make_spec(namespaces=namespaces))
     assert {step.side for step in made.steps} == {LAUNCHER, CONTAINER}
-    sides = {
-        step.op.types: step.side for step in find(made, ops.Join) if isinstance(step.op, ops.Join)
-    }
-    assert sides == {0x20000000: LAUNCHER, 0x40000000: CONTAINER}
+    assert [step.side for step in find(made, ops.Join)] == [CONTAINER]
     assert find(made, ops.Undumpable)
+
+
+def test_what_takes_effect_for_children_is_never_done_by_the_parent_of_the_hooks() -> None:
+    joined = plan(
+        make_spec(
+            namespaces=(Namespace("network", "/n"), Namespace("pid", "/p"), Namespace("mount"))
+        )
+    )
+    sides = {
+        step.op.types: step.side for step in find(joined, ops.Join) if isinstance(step.op, ops.Join)
+    }
+    assert sides == {0x20000000: MIDDLE, 0x40000000: CONTAINER}
+    new = plan(make_spec(namespaces=(*ALL, Namespace("time"))))
+    assert [step.side for step in find(new, ops.Unshare) if step.op == ops.Unshare(0x80)] == [
+        MIDDLE
+    ]
 
 
 def test_time_offsets_are_written_before_anybody_is_inside() -> None:

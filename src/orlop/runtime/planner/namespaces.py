@@ -59,9 +59,10 @@ def plan_namespaces(b: Builder, spec: Spec, situation: Situation, cgroup: Slot) 
     paths = {n.type: n.path for n in linux.namespaces if n.path}
     opened = {kind: _open_namespace(b, kind, path) for kind, path in paths.items()}
 
-    through_middle = "user" in paths or ("user" in new and bool(set(paths) - {"pid"}))
-    before = MIDDLE if through_middle else LAUNCHER
-    early = [kind for kind in opened if through_middle or kind in _TAKES_EFFECT_FOR_CHILDREN]
+    user_first = "user" in paths or ("user" in new and bool(set(paths) - {"pid"}))
+    early = [kind for kind in opened if user_first or kind in _TAKES_EFFECT_FOR_CHILDREN]
+    # The launcher stays where it is: its other children are hooks, which belong to the host.
+    before = MIDDLE if early or "time" in new else LAUNCHER
     # The user namespace last: entering it gives up all rights over the others.
     for kind in sorted(early, key=lambda kind: kind == "user"):
         b.add(Step(before, Join(opened[kind], BY_NAME[kind].flag), f"OCI namespaces: join {kind}"))

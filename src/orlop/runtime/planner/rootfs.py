@@ -35,7 +35,7 @@ from orlop.launch.plan import (
     Mask,
     NewFilesystem,
     Open,
-    OpenIn,
+    OpenInside,
     PivotRoot,
     Protect,
     SetMount,
@@ -165,7 +165,7 @@ def _plan_mount(
         return
     if options.remount:
         slot = b.slot()
-        b.container(OpenIn(slot, *b.locate(destination)), f"{reason} (remount)")
+        b.container(OpenInside(slot, *b.locate(destination)), f"{reason} (remount)")
         b.container(SetMount(slot, options.set, options.clear), f"{reason} (remount)")
         return
     attributes = options.set
