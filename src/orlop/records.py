@@ -40,17 +40,16 @@ class _RecordType(type):
         for base in bases:
             inherited += getattr(base, "__record_fields__", ())
             defaults.update(getattr(base, "__record_defaults__", {}))
-        own = tuple(
-            field
-            for field, kind in body.get("__annotations__", {}).items()
-            if not str(kind).startswith("ClassVar")
-        )
-        for field in own:
+        own = []
+        for field, kind in body.get("__annotations__", {}).items():
+            if str(kind).startswith("ClassVar"):
+                continue
+            if field not in inherited:
+                own.append(field)
             if field in body:
                 defaults[field] = body.pop(field)
-        body["__slots__"] = tuple(field for field in own if field not in inherited)
-        fields = inherited + body["__slots__"]
-        body["__record_fields__"] = body["__match_args__"] = fields
+        body["__slots__"] = own
+        body["__record_fields__"] = body["__match_args__"] = (*inherited, *own)
         body["__record_defaults__"] = defaults
         return super().__new__(mcs, name, bases, body)
 
@@ -72,6 +71,10 @@ class Record(metaclass=_RecordType):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         cls = type(self)
         fields = cls.__record_fields__
+        if len(args) == len(fields) and not kwargs:  # the most frequent case, and the fastest
+            for field, value in zip(fields, args, strict=False):
+                _set(self, field, value)
+            return
         if len(args) > len(fields):
             raise TypeError(f"{cls.__name__} takes {len(fields)} fields, {len(args)} were given")
         for field, value in zip(fields, args, strict=False):

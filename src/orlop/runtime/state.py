@@ -4,8 +4,9 @@
     <root>/<id>/state.json    what create decided and did
     <root>/<id>/plan          the launch plan, of a container that waits for its start
     <root>/<id>/start.sock    where a created container waits for its start; gone once started
-    <root>/<id>/lock          held while a command changes the container
     <root>/@seccomp/          compiled seccomp filters; no id has an "@" in it
+
+A command that changes a container holds a lock on its directory, flock(2).
 
 state.json is written before the first kernel object is made (without a PID) and again when
 the container exists, each time by renaming a complete file. What is running is never taken
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
 _MOST_ID_CHARACTERS = 1024
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class State(Record):
@@ -101,7 +103,7 @@ class Store:
             raise AlreadyExists("container", container) from None
         except OSError as error:
             raise SyscallError("mkdir", error.errno or 0, path) from error
-        return Directory(path).locked(os.O_CREAT)
+        return Directory(path).locked()
 
     def open(self, container: str, *, lock: bool = True) -> Directory:
         """The directory of a container; locked against other commands, or only for reading.
@@ -111,10 +113,11 @@ class Store:
             NotFound: there is no such container.
         """
         path = os.path.join(self.root, check_id(container))
+        if lock:
+            return Directory(path).locked()
         if not os.path.isdir(path):
             raise NotFound("container", container)
-        directory = Directory(path)
-        return directory.locked() if lock else directory
+        return Directory(path)
 
 
 class Directory:
@@ -140,22 +143,21 @@ class Directory:
     def __exit__(self, *_: object) -> None:
         self.unlock()
 
-    def locked(self, create: int = 0) -> Self:
-        """Waits until no other command holds the container; O_CREAT makes the lock, for a new one.
+    def locked(self) -> Self:
+        """Waits until no other command holds the container.
 
         Raises:
             NotFound: the container is gone, perhaps since this command has begun.
         """
         try:
-            flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | create
-            self._lock = os.open(self.file("lock"), flags, 0o600)
-        except FileNotFoundError:
-            raise NotFound("container", self.id) from None
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
-        if os.fstat(self._lock).st_nlink == 0:
-            self.unlock()
-            raise NotFound("container", self.id)
-        return self
+            self._lock = os.open(self.path, _DIRECTORY)
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            if os.path.samestat(os.fstat(self._lock), os.stat(self.path)):
+                return self
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        self.unlock()
+        raise NotFound("container", self.id)
 
     def unlock(self) -> None:
         """Lets other commands have the container."""
@@ -166,7 +168,7 @@ class Directory:
     def is_busy(self) -> bool:
         """Whether another command holds the container now."""
         try:
-            fd = os.open(self.file("lock"), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+            fd = os.open(self.path, _DIRECTORY)
         except OSError:
             return False
         try:

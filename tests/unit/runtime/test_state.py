@@ -53,9 +53,17 @@ def test_who_waits_for_a_container_that_is_deleted_finds_none(tmp_path: Path, ag
 
 def await_flock_waiter(directory: Directory) -> None:
     """Until somebody waits for the lock: "->" marks waiters in /proc/locks (proc_locks(5))."""
-    inode = os.stat(directory.file("lock")).st_ino
+    inode = os.stat(directory.path).st_ino
     while not any(
         "->" in line and f":{inode} " in line
         for line in Path("/proc/locks").read_text().splitlines()
     ):
         os.sched_yield()
+
+
+def test_what_is_no_directory_is_no_container(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path)
+    for name in ("file", "link", "nothing"):
+        with pytest.raises(NotFound):
+            Store(str(tmp_path)).open(name)

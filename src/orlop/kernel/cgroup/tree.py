@@ -95,6 +95,11 @@ def remove(directory: str, deadline: float) -> None:
 
 def _remove_now(directory: str) -> bool:
     """Whether everything could be removed."""
+    try:
+        os.rmdir(directory)  # few cgroups have others in them
+        return True
+    except OSError:
+        pass
     for cgroup in reversed(tree(directory)):
         try:
             os.rmdir(cgroup)

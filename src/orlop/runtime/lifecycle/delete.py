@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orlop import jsontext
-from orlop.errors import NotFound, OrlopError, WrongState
+from orlop.errors import DeadlineExceeded, NotFound, OrlopError, WrongState
 from orlop.kernel.process import open_pidfd, send_signal, wait
 from orlop.runtime.lifecycle.status import CREATED, CREATING, STOPPED, look
 
@@ -98,8 +98,11 @@ def destroy(found: Container, spec: Spec) -> Sequence[OrlopError]:
     """
     if found.state.cgroup:
         cgroup = found.cgroup()
-        cgroup.kill_all(_SIGKILL)
-        cgroup.destroy()
+        try:
+            cgroup.destroy(0)  # nearly always the last process has ended
+        except DeadlineExceeded:
+            cgroup.kill_all(_SIGKILL)
+            cgroup.destroy()
     if not spec.hooks.poststop:
         return ()
     from orlop.runtime.lifecycle.hooks import run_hooks_to_the_end

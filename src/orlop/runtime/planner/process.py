@@ -62,11 +62,15 @@ def plan_from_outside(b: Builder, process: Process) -> None:
         b.launcher(WriteProc(OF_CONTAINER, "oom_score_adj", data), "OCI process.oomScoreAdj")
 
 
-def plan_rlimits(b: Builder, process: Process) -> None:
-    """Limits, set by the launcher: raising one takes rights that a user namespace does not have."""
+def plan_rlimits(b: Builder, process: Process, *, user_namespace: bool) -> None:
+    """Limits. In a user namespace nobody may raise one, so there the launcher sets them.
+
+    Otherwise the process does it itself, which saves waking the launcher up and waiting for it.
+    """
+    add = b.launcher if user_namespace else b.container
     for limit in process.rlimits:
         op = SetRlimit(scheduling.RLIMITS[limit.type], limit.soft, limit.hard)
-        b.launcher(op, f"OCI process.rlimits: {limit.type}")
+        add(op, f"OCI process.rlimits: {limit.type}")
 
 
 def plan_scheduling(b: Builder, process: Process) -> None:
