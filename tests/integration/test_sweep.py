@@ -295,7 +295,7 @@ class TestStart:
             more = saboteur.advance()
 
     def start(self, scene: Scene) -> None:
-        """create and start, and delete if that fails."""
+        """Create and start, and delete if that fails."""
         scene.create()
         try:
             start(scene.store, ID)

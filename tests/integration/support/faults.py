@@ -88,7 +88,7 @@ class Sink:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.bind(str(path))
         self._socket.listen()
-        self._socket.setblocking(False)  # noqa: FBT003
+        self._socket.setblocking(False)
 
     def drain(self) -> int:
         """Closes all connections that were made; returns how many there were."""
