@@ -30,6 +30,7 @@ from orlop.runtime.lifecycle.start import start
 from orlop.runtime.lifecycle.status import RUNNING, STOPPED, look
 from orlop.runtime.state import Store
 from tests.integration.support.bundles import Bundle, BundleFactory, Json
+from tests.integration.support.deadlines import eventually
 from tests.integration.support.faults import FAIL, KILL_LAUNCHER, Saboteur, Sink, Watch, sweep
 from tests.integration.support.rootfs import hand_over
 
@@ -364,7 +365,8 @@ class TestDeathFromOutside:
 
         def kill() -> None:
             (stage.workspace / "marker").read_text()
-            os.kill(saboteur.launcher, signal.SIGKILL)
+            pid = eventually(lambda: saboteur.launcher, "launch to return")
+            os.kill(pid, signal.SIGKILL)
 
         watch = scene.watch()
         killer = threading.Thread(target=kill)
