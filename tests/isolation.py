@@ -240,7 +240,8 @@ def descendants_of(pid: int) -> dict[int, str]:
     waiting = [pid]
     while waiting:
         for stat in below.get(waiting.pop(), []):
-            found[int(stat[0])] = f"{stat[0]} ({stat[1]}) state {stat[2]}, child of {stat[3]}"
+            ended = ", ended" if stat[2] == "Z" else ""  # other states come and go
+            found[int(stat[0])] = f"{stat[0]} ({stat[1]}), child of {stat[3]}{ended}"
             waiting.append(int(stat[0]))
     return found
 
