@@ -203,8 +203,10 @@ static int take_step(struct launch *l, const struct op *op) {
     errno = ECONNRESET;
     return fail(l, "control socket", NULL);
   }
-  if (!l->turn && op->kind != OP_send_seccomp_listener) {
-    if (sides_expect(l, TURN, NULL, NULL, NULL) < 0)
+  if (!l->turn) {
+    /* The listener is sent while the container's process loads the filter. */
+    enum what call = op->kind == OP_send_seccomp_listener ? LOADING : TURN;
+    if (sides_expect(l, call, NULL, NULL, NULL) < 0)
       return -1;
     l->turn = true;
   }

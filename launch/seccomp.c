@@ -56,9 +56,10 @@ int op_load_seccomp(struct launch *l, const struct arg *arg) {
     errno = E2BIG;
     return fail(l, "seccomp", NULL);
   }
-  if (listen && (sides_send(l->peer, LOADING, 0, NULL, 0) < 0 ||
-                 sides_expect(l, WATCHED, NULL, NULL, NULL) < 0))
+  if (listen && sides_send(l->peer, LOADING, 0, NULL, 0) < 0)
     return fail(l, "send", NULL);
+  if (listen && sides_expect(l, WATCHED, NULL, NULL, NULL) < 0)
+    return -1;
   /* The filter may refuse prctl(2), and then the program would die with the launcher. What it still
    * has to say to the launcher tells it whether that lives. */
   sides_outlive_launcher(l);
@@ -139,9 +140,8 @@ static int send_listener(struct launch *l, const struct arg *arg, int agent, int
   return fail(l, "send the listener", arg[0].bytes);
 }
 
+/* Begins when the container's process is about to load the filter, and ends with the turn. */
 int op_send_seccomp_listener(struct launch *l, const struct arg *arg) {
-  if (sides_expect(l, LOADING, NULL, NULL, NULL) < 0)
-    return -1;
   int agent = connect_to(l, arg[0].bytes);
   if (agent < 0 || be_watched(l) < 0)
     return -1;

@@ -30,6 +30,7 @@ from orlop.runtime.lifecycle.start import start
 from orlop.runtime.lifecycle.status import RUNNING, STOPPED, look
 from orlop.runtime.state import Store
 from tests.integration.support.bundles import Bundle, BundleFactory, Json
+from tests.integration.support.deadlines import eventually
 from tests.integration.support.faults import FAIL, KILL_LAUNCHER, Saboteur, Sink, Watch, sweep
 from tests.integration.support.rootfs import hand_over
 
@@ -103,8 +104,8 @@ class Scene:
         """Looks from now on for what containers of this bundle leave."""
         return Watch(self.bundle.config["linux"]["cgroupsPath"].lstrip("/"), self.store.root)
 
-    def settle(self, watch: Watch) -> Sequence[str]:
-        """What is wrong after a failed start; it is as before then, as far as possible."""
+    def settle(self, watch: Watch, *, repair: bool = True) -> Sequence[str]:
+        """What is wrong after a failed start; with `repair` the container is deleted then."""
         for sink in self.sinks:
             sink.drain()
         wrong = watch.left()
@@ -113,7 +114,7 @@ class Scene:
             self.hooked.unlink(missing_ok=True)
             if ran != "poststop\n":
                 wrong.append(f"the poststop hooks did {ran!r}")
-        if wrong:
+        if wrong and repair:
             delete(self.store, ID, force=True)
         return wrong
 
@@ -136,7 +137,7 @@ class Stage:
             hand_over(made.rootfs, 100_000, 100_000)
         sinks = [Sink(self.workspace / name) for name in sockets]
         self._sinks += sinks
-        chosen = {s.path.name: str(s.path) for s in sinks if s.path.name in fields(Choices)}
+        chosen: Json = {s.path.name: str(s.path) for s in sinks if s.path.name in fields(Choices)}
         store = Store(str(self.workspace / "state"))
         hooked = self.workspace / "hooked" if "hooks" in arguments else None
         return Scene(made, Choices(str(made.path), **chosen), store, sinks, hooked)
@@ -304,18 +305,6 @@ class TestStart:
             delete(scene.store, ID)
             raise
 
-    def test_does_not_need_the_launcher(
-        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        watch = scene.watch()
-        with scene.begin(wait=True, flags=STAY) as launch:
-            os.kill(launch.pid, signal.SIGKILL)
-            launch.reap()
-        start(scene.store, ID)
-        assert look(scene.store.open(ID, lock=False)).status == RUNNING
-        delete(scene.store, ID, force=True)
-        assert scene.settle(watch) == []
-
 
 class TestExec:
     @each_fault
@@ -346,7 +335,7 @@ class TestExec:
             sweep(
                 saboteur,
                 lambda: execute.execute(found, spec, process, choices, print),
-                lambda: scene.settle(watch),
+                lambda: scene.settle(watch, repair=False),
             )
             assert look(scene.store.open(ID, lock=False)).status == RUNNING
         finally:
@@ -376,7 +365,8 @@ class TestDeathFromOutside:
 
         def kill() -> None:
             (stage.workspace / "marker").read_text()
-            os.kill(saboteur.launcher, signal.SIGKILL)
+            pid = eventually(lambda: saboteur.launcher, "launch to return")
+            os.kill(pid, signal.SIGKILL)
 
         watch = scene.watch()
         killer = threading.Thread(target=kill)
@@ -385,6 +375,16 @@ class TestDeathFromOutside:
             scene.begin()
         killer.join()
         assert caught.value.op == "run_hook"
+        assert scene.settle(watch) == []
+
+    def test_container_that_runs_outlives_the_launcher(self, stage: Stage) -> None:
+        scene = self.scene(stage)
+        watch = scene.watch()
+        with scene.begin(flags=STAY) as launch:
+            os.kill(launch.pid, signal.SIGKILL)
+            launch.reap()
+        assert look(scene.store.open(ID, lock=False)).status == RUNNING
+        delete(scene.store, ID, force=True)
         assert scene.settle(watch) == []
 
     def scene(self, stage: Stage, **hooks: list[Json]) -> Scene:

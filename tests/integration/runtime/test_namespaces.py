@@ -231,6 +231,22 @@ class TestUser:
         result = container.exec("id -u; readlink /proc/self/ns/user").ok()
         assert result.lines() == ["0", namespace(container.pid, "user")]
 
+    def test_exec_on_a_terminal(
+        self, runtime: Runtime, bundle: BundleFactory, workspace: Path
+    ) -> None:
+        container = runtime.start(with_user_namespace(bundle))
+        console = DescriptorSocket(workspace / "console")
+        try:
+            flags = ("--tty", "--detach", "--console-socket", console.path)
+            container.exec("stat -L -c %u /proc/self/fd/0; tty", *flags).ok()
+            _, master = console.receive()
+            screen = Reader(os.dup(master))
+            assert screen.line() == "0"
+            assert screen.line().startswith("/dev/")
+            screen.close()
+        finally:
+            console.close()
+
     def test_capabilities_are_worth_nothing_outside(
         self, runtime: Runtime, bundle: BundleFactory
     ) -> None:

@@ -156,7 +156,8 @@ class Foreground:
         """Wait for the end of the command; the result has the output that was not read yet."""
         try:
             rest = self.out.rest()
-            status = self.process.wait(PATIENCE_S)
+            wait_exit(self.process.pid)
+            status = self.process.wait()
             self._errors.seek(0)
             return Result(self._argv, status, rest, self._errors.read().decode(errors="replace"))
         finally:
@@ -219,16 +220,17 @@ def execute(
             pass_fds=pass_fds,
         )
         try:
-            status = command.wait(seconds)
-        except subprocess.TimeoutExpired:
+            wait_exit(command.pid, seconds)  # Popen.wait() with a limit sleeps in between
+            late = False
+        except AssertionError:
             command.kill()
-            command.wait()
-            status = None
+            late = True
+        status = command.wait()
         texts = []
         for file in (out, err):
             file.seek(0)
             texts.append(file.read().decode(errors="replace"))
-        if status is None:
+        if late:
             raise AssertionError(f"it took too long: {' '.join(argv)}: {' '.join(texts)}")
         return Result(tuple(map(str, argv)), status, *texts)
 
@@ -400,7 +402,7 @@ class Runtime:
         self._running.clear()
         if self.root.exists():
             for entry in sorted(self.root.iterdir()):
-                if entry.is_dir() and not entry.name.startswith("."):
+                if entry.is_dir() and not entry.name.startswith((".", "@")):  # a runtime's own
                     self("delete", "--force", entry.name)
         for container in self._made:
             container.out.close()

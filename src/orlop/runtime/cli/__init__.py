@@ -69,7 +69,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 1
     except Exception as error:  # the last resort: a bug, shown without a traceback
-        if log.debug:
+        if log.verbose:
             raise
         log.error(str(InternalError(f"internal error: {type(error).__name__}: {error}")))
         return 1
@@ -106,7 +106,9 @@ def _perform(verb: str, module: ModuleType, given: Values, words: Sequence[str],
         from orlop.errors import Unsupported
 
         raise Unsupported("--systemd-cgroup", needs="the cgroupfs manager", hint="leave it out")
+    log.debug(f"{verb} {' '.join(words)}, state in {_root(given)}")
     status: int = module.run(Store(_root(given)), values, log)
+    log.debug(f"{verb} ends with status {status}")
     return status
 
 

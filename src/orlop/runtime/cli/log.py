@@ -17,7 +17,7 @@ class Log:
     """Where messages go. Before `configure`, to stderr only."""
 
     def __init__(self) -> None:
-        self.debug = False
+        self.verbose = False
         self._fd = -1
         self._json = False
 
@@ -30,7 +30,7 @@ class Log:
         """
         if format_name not in ("text", "json"):
             raise InvalidArgument(f"--log-format: {format_name!r} is neither text nor json")
-        self.debug = debug
+        self.verbose = debug
         self._json = format_name == "json"
         if path:
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
@@ -49,6 +49,14 @@ class Log:
         self._write("warning", message)
         if self._fd < 0:
             print(f"orlop-runtime: warning: {message}", file=sys.stderr)
+
+    def debug(self, message: str) -> None:
+        """With --debug only: what the command does."""
+        if not self.verbose:
+            return
+        self._write("debug", message)
+        if self._fd < 0:
+            print(f"orlop-runtime: debug: {message}", file=sys.stderr)
 
     def _write(self, level: str, message: str) -> None:
         if self._fd < 0:

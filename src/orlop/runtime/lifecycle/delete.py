@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from orlop import jsontext
 from orlop.errors import DeadlineExceeded, NotFound, OrlopError, WrongState
 from orlop.kernel.process import open_pidfd, send_signal, wait
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from orlop.runtime.state import Store
 
 _SIGKILL = 9
-_KILL_DEADLINE_S = 10.0
+_END_DEADLINE_S = 10.0
 
 
 def delete(
@@ -71,23 +73,36 @@ def give_up(found: Container, spec: Spec) -> None:
 
 def kill_first_process(found: Container) -> None:
     """The first process has ended, and with it all others of a PID namespace of its own."""
-    if found.state.process is None:
+    pidfd = _open_first_process(found)
+    if pidfd < 0:
         return
-    try:
-        pidfd = open_pidfd(found.state.process)
-    except NotFound:
-        return
-    import os
-
     try:
         send_signal(pidfd, _SIGKILL)
         if found.state.cgroup:
             found.cgroup().thaw()  # a frozen task on v1 does not even take SIGKILL
-        wait(pidfd, _KILL_DEADLINE_S)
+        wait(pidfd, _END_DEADLINE_S)
     except NotFound:
         pass
     finally:
         os.close(pidfd)
+
+
+def await_end(found: Container) -> None:
+    """The first process, which is about to end by itself, has ended."""
+    pidfd = _open_first_process(found)
+    if pidfd >= 0:
+        wait(pidfd, _END_DEADLINE_S)
+        os.close(pidfd)
+
+
+def _open_first_process(found: Container) -> int:
+    """A pidfd, -1 if there is no process any more."""
+    if found.state.process is None:
+        return -1
+    try:
+        return open_pidfd(found.state.process)
+    except NotFound:
+        return -1
 
 
 def destroy(found: Container, spec: Spec) -> Sequence[OrlopError]:

@@ -9,7 +9,7 @@ from orlop.errors import LaunchError, SpecError, Unavailable, WrongState
 from orlop.launch import report as reports
 from orlop.launch.wire import decode
 from orlop.runtime.lifecycle import sockets
-from orlop.runtime.lifecycle.delete import give_up
+from orlop.runtime.lifecycle.delete import await_end, give_up
 from orlop.runtime.lifecycle.status import CREATED, RUNNING, Container, look
 
 TYPE_CHECKING = False
@@ -42,6 +42,7 @@ def start(store: Store, container: str) -> None:
         os.unlink(path)
         if answer != b"S":
             error = _failure(found, answer.removeprefix(b"S"))
+            await_end(found)
             if error.op == _HOOK:
                 give_up(found, spec)
             raise error

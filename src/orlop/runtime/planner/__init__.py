@@ -114,7 +114,7 @@ def plan_exec(spec: Spec, process: Process, situation: Situation, joining: Joini
     plan_affinity(b, affinity.initial, "initial")
     plan_enter_cgroup(b, cgroup)
     plan_affinity(b, affinity.final, "final")
-    plan_enter(b, target, joining.types)
+    plan_enter(b, situation, target, joining.types)
     terminal = plan_exec_console(b, process, situation)
     plan_use_terminal(b, terminal)
     plan_rlimits(b, process, user_namespace="user" in joining.types)

@@ -85,8 +85,7 @@ def plan_namespaces(b: Builder, spec: Spec, situation: Situation, cgroup: Slot) 
         if kind not in early:
             b.container(Join(slot, BY_NAME[kind].flag), f"OCI namespaces: join {kind}")
     if "user" in new or "user" in paths:
-        keep = KEEP_GROUPS if _groups_denied(situation) else 0
-        b.container(SetUser(0, 0, b"", keep), "act as root of the user namespace")
+        _become_root(b, situation)
 
 
 def plan_cgroup_namespace(b: Builder, spec: Spec) -> None:
@@ -107,7 +106,7 @@ def plan_join(b: Builder, target: Slot, types: tuple[str, ...], cgroup: Slot) ->
     b.container(NewSession(), "a session of its own, away from the caller's terminal")
 
 
-def plan_enter(b: Builder, target: Slot, types: tuple[str, ...]) -> None:
+def plan_enter(b: Builder, situation: Situation, target: Slot, types: tuple[str, ...]) -> None:
     """Enters the target's namespaces at once; the kernel takes them in the order that works."""
     flags = 0
     for kind in types:
@@ -115,6 +114,14 @@ def plan_enter(b: Builder, target: Slot, types: tuple[str, ...]) -> None:
             flags |= BY_NAME[kind].flag
     if flags:
         b.container(Join(target, flags), "exec: " + ", ".join(k for k in types if k != "pid"))
+    if "user" in types:
+        _become_root(b, situation)
+
+
+def _become_root(b: Builder, situation: Situation) -> None:
+    """What the process makes from here on (a terminal, say) belongs to somebody in there."""
+    keep = KEEP_GROUPS if _groups_denied(situation) else 0
+    b.container(SetUser(0, 0, b"", keep), "act as root of the user namespace")
 
 
 def _open_namespace(b: Builder, kind: str, path: str) -> Slot:
