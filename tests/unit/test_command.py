@@ -35,6 +35,7 @@ def prefix(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     module = home / "orlop/runtime/cli.py"
     module.parent.mkdir(parents=True)
     module.write_text(REPORT)
+    shutil.copy(ROOT / "src/orlop/startup.py", home / "orlop")
     commands = tmp_path / "prefix/bin"
     commands.mkdir()
     shutil.copy(ROOT / "scripts/orlop-runtime", commands)

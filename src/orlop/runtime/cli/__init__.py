@@ -116,10 +116,9 @@ _HELP = OPTIONS[-1]
 
 
 def _module(verb: str) -> ModuleType:
-    from importlib import import_module
-
-    name = "criu" if verb in ("checkpoint", "restore") else verb
-    return import_module(f"orlop.runtime.cli.{name}_")
+    name = f"orlop.runtime.cli.{'criu' if verb in ('checkpoint', 'restore') else verb}_"
+    __import__(name)  # importlib would load `warnings` too
+    return sys.modules[name]
 
 
 def _root(given: Values) -> str:
