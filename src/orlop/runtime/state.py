@@ -217,8 +217,12 @@ class Directory:
         os.rename(fresh, self.file(name))
 
     def remove(self) -> None:
-        """Removes the directory and all that is in it."""
-        for name in os.listdir(self.path):
+        """Removes the directory and all that is in it.
+
+        state.json goes first: without it there is no container any more, so if this is interrupted,
+        what is left takes nothing but another forced delete.
+        """
+        for name in sorted(os.listdir(self.path), key=lambda name: name != "state.json"):
             os.unlink(self.file(name))
         os.rmdir(self.path)
 
