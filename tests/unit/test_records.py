@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from typing import ClassVar
 
@@ -13,6 +14,15 @@ from orlop.records import Record, fields
 class Point(Record):
     x: int
     y: int = 0
+
+
+class Pair(Record):
+    x: int
+    y: int
+
+
+class Nothing(Record):
+    """Without fields, and true all the same."""
 
 
 class Named(Point):
@@ -55,7 +65,26 @@ def test_they_are_frozen() -> None:
 def test_they_compare_by_type_and_value() -> None:
     assert Point(1, 2) != Named(1, 2)
     assert Point(1, 2) != (1, 2)
+    assert not Point(1, 2) == (1, 2)  # noqa: SIM201 - `!=` is another method
+    plain: object = (1, 2)
+    assert plain != Point(1, 2)
+    assert not plain == Point(1, 2)  # noqa: SIM201
+    assert Point(1, 2) != Pair(1, 2)
     assert len({Point(1), Point(1), Point(2)}) == 2
+
+
+def test_they_are_true() -> None:
+    assert Nothing()
+    assert Nothing() == Nothing()
+    assert Point(0, 0)
+
+
+def test_names_of_a_tuples_methods_can_be_fields() -> None:
+    class Argument(Record):
+        index: int
+        count: int = 1
+
+    assert (Argument(3).index, Argument(3, count=2).count) == (3, 2)
 
 
 def test_fields_are_inherited_in_order_and_class_variables_are_none() -> None:
@@ -89,4 +118,5 @@ def test_they_match_by_position() -> None:
 def test_they_can_be_pickled_and_read() -> None:
     point = Named(1, 2, "a")
     assert pickle.loads(pickle.dumps(point)) == point
+    assert copy.deepcopy(point) == point
     assert repr(point) == "Named(x=1, y=2, name='a')"

@@ -6,8 +6,6 @@ runtime-spec config-linux.md#user-namespace-mappings.
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from orlop.errors import InvalidArgument
 from orlop.records import Record
 
@@ -65,6 +63,8 @@ def _check_range(entry: IdMap, what: str) -> None:
 
 
 def _check_overlap(ranges: list[tuple[int, int]], what: str) -> None:
+    from itertools import pairwise
+
     ranges.sort()
     for (first, size), (following, _) in pairwise(ranges):
         if first + size > following:

@@ -16,12 +16,13 @@ from __future__ import annotations
 import errno
 
 from orlop.errors import InvalidArgument, Unsupported
-from orlop.kernel import seccomp_bpf, seccomp_library
 from orlop.records import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from orlop.kernel import seccomp_library
 
     Conditions = tuple[tuple[int, int, int, int], ...]  # as `seccomp_library.Rules.add` takes them
 
@@ -273,6 +274,9 @@ def compile(profile: Profile, cache_directory: str | None = None) -> Filter:  # 
 
 
 def _compile(profile: Profile) -> Filter:
+    # Here, because most starts find their filter in the cache, or have none.
+    from orlop.kernel import seccomp_bpf, seccomp_library
+
     library = seccomp_library.load()
     default = _action(profile.default_action, profile.default_errno_ret)
     rules = list(_rules(profile, library, default))
@@ -312,6 +316,8 @@ def _rules(
     profile: Profile, library: seccomp_library.Library, default: int
 ) -> Iterator[tuple[str, int, int, Conditions]]:
     """Name, number, action and conditions of each rule that libseccomp gets, in order."""
+    from orlop.kernel.seccomp_library import UNKNOWN_SYSCALL
+
     for rule in profile.syscalls:
         action = _action(rule.action, rule.errno_ret)
         if action == default:
@@ -319,7 +325,7 @@ def _rules(
         alternatives = _alternatives(rule.args)
         for name in rule.names:
             number = library.resolve(name)
-            if number == seccomp_library.UNKNOWN_SYSCALL:
+            if number == UNKNOWN_SYSCALL:
                 continue
             for conditions in alternatives:
                 yield name, number, action, conditions
@@ -363,6 +369,8 @@ _LETS_NEW_CALLS_PASS = ("SCMP_ACT_ALLOW", "SCMP_ACT_LOG", "SCMP_ACT_TRACE")
 
 def _prologue(profile: Profile, library: seccomp_library.Library) -> bytes:
     """The ENOSYS rule for this profile's architectures."""
+    from orlop.kernel.seccomp_bpf import Newest, enosys_prologue
+
     if profile.default_action in _LETS_NEW_CALLS_PASS:
         return b""
     if profile.default_action == "SCMP_ACT_ERRNO" and profile.default_errno_ret == errno.ENOSYS:
@@ -373,5 +381,5 @@ def _prologue(profile: Profile, library: seccomp_library.Library) -> bytes:
     for arch in sorted(architectures | {library.native_arch()}):
         number = max((library.resolve_for(arch, name) for name in names), default=0)
         if number > 0:
-            newest.append(seccomp_bpf.Newest(_X86_64 if arch == _X32 else arch, number))
-    return seccomp_bpf.enosys_prologue(newest)
+            newest.append(Newest(_X86_64 if arch == _X32 else arch, number))
+    return enosys_prologue(newest)

@@ -10,6 +10,7 @@ import struct
 
 from orlop.errors import InvalidArgument
 from orlop.launch.plan import SIDE_NAMES, Operation, Plan, Side, Step, operations
+from orlop.records import fields, values
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,12 +84,12 @@ def _encode_fields(op: Operation) -> bytes:
     letters = _signatures.get(cls)
     if letters is None:
         letters = _signatures[cls] = signature(cls)
-    out = []
-    for name, letter in zip(cls.__record_fields__, letters, strict=True):
-        value = getattr(op, name)
+    out: list[bytes] = []
+    for letter, value in zip(letters, values(op), strict=True):
         try:
             out.append(_ENCODERS[letter](value))
         except (struct.error, ValueError, AttributeError, TypeError) as error:
+            name = fields(op)[len(out)]
             raise InvalidArgument(
                 f"cannot encode {name} of {op_name(cls)}: {value!r}: {error}"
             ) from error
@@ -107,8 +108,8 @@ def _string(value: str) -> bytes:
     return _bytes(raw)
 
 
-def _strings(values: tuple[str, ...]) -> bytes:
-    return _U32.pack(len(values)) + b"".join(map(_string, values))
+def _strings(texts: tuple[str, ...]) -> bytes:
+    return _U32.pack(len(texts)) + b"".join(map(_string, texts))
 
 
 _ENCODERS = {

@@ -8,13 +8,12 @@ from orlop import jsontext
 from orlop.errors import InvalidArgument, NotFound
 from orlop.kernel.process import Identity, identify
 from orlop.launch.executor import launch
+from orlop.launch.plan import STAY
 from orlop.launch.wire import encode
 from orlop.records import Record
 from orlop.runtime.config_json import parse_spec, read_config
-from orlop.runtime.lifecycle.delete import destroy
 from orlop.runtime.lifecycle.gather import compiled_seccomp, gather, validation_facts
 from orlop.runtime.lifecycle.handover import FIRST_PRESERVED, Opened, write_pid_file
-from orlop.runtime.lifecycle.status import look
 from orlop.runtime.planner import plan_container
 from orlop.runtime.planner.situation import Handed
 from orlop.runtime.state import State
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     Warn = Callable[[str], None]
 
     from orlop.launch.executor import Launch
+    from orlop.launch.plan import Plan
     from orlop.runtime.lifecycle.gather import Choices
     from orlop.runtime.spec import Spec
     from orlop.runtime.state import Directory, Store
@@ -143,8 +143,7 @@ def _launch(
         try:
             running = launch(plan, handed.fds(), name=directory.id)
             try:
-                if wait:
-                    directory.write_file("plan", encode(plan))  # for `start`, to explain a failure
+                _while_it_works(directory, plan, wait)
                 pid = running.wait_created()
                 directory.write(state.replace(process=_identity(pid)))
                 write_pid_file(choices.pid_file, pid)
@@ -152,9 +151,25 @@ def _launch(
                 running.close()  # which makes the launcher undo what it has begun
                 raise
         except BaseException:
-            destroy(look(directory), spec)
+            _undo(directory, spec)
             raise
         return running
+
+
+def _while_it_works(directory: Directory, plan: Plan, wait: bool) -> None:
+    """What can be done while the launcher performs the plan, which takes a few milliseconds."""
+    if wait:
+        directory.write_file("plan", encode(plan))  # for `start`, to explain a failure
+    if plan.flags & STAY:
+        import orlop.kernel.cgroup.live
+        import orlop.runtime.lifecycle.delete  # noqa: F401 - both are needed when it has ended
+
+
+def _undo(directory: Directory, spec: Spec) -> None:
+    from orlop.runtime.lifecycle.delete import destroy
+    from orlop.runtime.lifecycle.status import look
+
+    destroy(look(directory), spec)
 
 
 def _check_console(spec: Spec, choices: Choices, console: int | None) -> None:

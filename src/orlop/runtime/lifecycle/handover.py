@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-from orlop.runtime.lifecycle import sockets
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,12 +42,16 @@ class Opened:
         """A descriptor connected to the socket at a host path; None without a path."""
         if not path:
             return None
+        from orlop.runtime.lifecycle import sockets
+
         socket = sockets.connect(path)
         self._close.append(socket.close)
         return socket.fileno()
 
     def listening(self, path: str) -> int:
         """A descriptor that listens at a host path."""
+        from orlop.runtime.lifecycle import sockets
+
         socket = sockets.listen(path)
         self._close.append(socket.close)
         return socket.fileno()

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from orlop.launch.plan import STAY
 from orlop.runtime.lifecycle.create import begin, open_bundle
-from orlop.runtime.lifecycle.delete import delete
 from orlop.runtime.lifecycle.foreground import in_foreground
-from orlop.runtime.lifecycle.start import poststart
-from orlop.runtime.lifecycle.status import look
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,11 +54,20 @@ def run(
         status = in_foreground(start, terminal=own_terminal)
     except BaseException:
         if begun and not keep:
-            delete(store, container, force=True)
+            _delete(store, container, bundle.spec)
         raise
-    return status, () if keep else delete(store, container, force=True, spec=bundle.spec)
+    return status, () if keep else _delete(store, container, bundle.spec)
+
+
+def _delete(store: Store, container: str, spec: Spec) -> Sequence[OrlopError]:
+    from orlop.runtime.lifecycle.delete import delete
+
+    return delete(store, container, force=True, spec=spec)
 
 
 def _poststart(store: Store, container: str, spec: Spec) -> None:
     if spec.hooks.poststart:
+        from orlop.runtime.lifecycle.start import poststart
+        from orlop.runtime.lifecycle.status import look
+
         poststart(look(store.open(container, lock=False)), spec)

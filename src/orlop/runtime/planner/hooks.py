@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from orlop.launch.plan import CONTAINER, LAUNCHER, RunHook, Step
-from orlop.runtime.planner.state import hook_state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +24,10 @@ def plan_hooks(b: Builder, spec: Spec, situation: Situation, *kinds: str) -> Non
     for kind in kinds:
         name, side, status = _KINDS[kind]
         hooks: tuple[Hook, ...] = getattr(spec.hooks, kind)
+        if not hooks:
+            continue
+        from orlop.runtime.planner.state import hook_state
+
         for index, hook in enumerate(hooks):
             op = RunHook(
                 hook.path,

@@ -41,7 +41,6 @@ from orlop.launch.plan import (
     WriteProc,
 )
 from orlop.runtime.planner.hooks import plan_hooks
-from orlop.runtime.planner.state import listener_state
 from orlop.runtime.spec import Capabilities, Process
 
 TYPE_CHECKING = False
@@ -188,6 +187,8 @@ def _seccomp(b: Builder, spec: Spec, situation: Situation) -> None:
         return
     b.container(LoadSeccomp(compiled.program, compiled.flags), "OCI linux.seccomp")
     if compiled.notify:
+        from orlop.runtime.planner.state import listener_state
+
         state = listener_state(spec, situation)
         op = SendSeccompListener(profile.listener_path or "", state)
         b.launcher(op, "OCI seccomp.listenerPath")

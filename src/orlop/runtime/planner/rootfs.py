@@ -43,7 +43,6 @@ from orlop.launch.plan import (
     SwitchRoot,
 )
 from orlop.runtime.paths import normal
-from orlop.runtime.planner.cgroupfs import plan_cgroup_mount
 from orlop.runtime.planner.namespaces import new_types
 
 TYPE_CHECKING = False
@@ -161,6 +160,8 @@ def _plan_mount(
     options = parse_options(mount.options)
     destination = normal(mount.destination)
     if mount.type == "cgroup" and not options.bind:
+        from orlop.runtime.planner.cgroupfs import plan_cgroup_mount
+
         plan_cgroup_mount(b, spec, situation, destination, options, reason)
         return
     if options.remount:
