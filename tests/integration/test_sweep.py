@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from orlop.errors import LaunchError
+from orlop.errors import LaunchError, SyscallError
 from orlop.launch.executor import Launch, sealed_launcher
 from orlop.launch.plan import MIDDLE, STAY
 from orlop.launch.wire import KILL, NO_FAULT
@@ -338,6 +338,37 @@ class TestExec:
                 lambda: scene.settle(watch, repair=False),
             )
             assert look(scene.store.open(ID, lock=False)).status == RUNNING
+        finally:
+            delete(scene.store, ID, force=True)
+
+
+class TestPidFile:
+    """What fails when the container or process is there already."""
+
+    @pytest.mark.parametrize("flags", [0, STAY], ids=["leaves", "stays"])
+    @pytest.mark.parametrize("wait", [False, True], ids=["run", "create"])
+    def test_that_cannot_be_written(self, stage: Stage, wait: bool, flags: int) -> None:
+        scene = stage.scene()
+        scene.choices = scene.choices.replace(pid_file=str(stage.workspace / "none/pid"))
+        watch = scene.watch()
+        with pytest.raises(SyscallError, match="none/pid"):
+            scene.begin(wait=wait, flags=flags)
+        assert scene.settle(watch) == []
+
+    @pytest.mark.parametrize("detach", [False, True])
+    def test_that_cannot_be_written_for_exec(self, stage: Stage, detach: bool) -> None:
+        scene = stage.scene()
+        with scene.begin() as launch:
+            launch.reap()
+        try:
+            found = running_container(scene.store, ID)
+            spec = found.spec()
+            assert spec.process
+            watch = scene.watch()
+            choices = ExecChoices(pid_file=str(stage.workspace / "none/pid"), detach=detach)
+            with pytest.raises(SyscallError, match="none/pid"):
+                execute.execute(found, spec, spec.process, choices, print)
+            assert scene.settle(watch, repair=False) == []
         finally:
             delete(scene.store, ID, force=True)
 

@@ -140,18 +140,16 @@ def _launch(
             new_keyring=situation.new_keyring,
         )
         directory.write(state)
+        running = None
         try:
             running = launch(plan, handed.fds(), name=directory.id)
-            try:
-                _while_it_works(directory, plan, wait)
-                pid = running.wait_created()
-                directory.write(state.replace(process=_identity(pid)))
-                write_pid_file(choices.pid_file, pid)
-            except BaseException:
-                running.close()  # which makes the launcher undo what it has begun
-                raise
+            _while_it_works(directory, plan, wait)
+            pid = running.wait_created()
+            state = state.replace(process=_identity(pid))
+            directory.write(state)
+            write_pid_file(choices.pid_file, pid)
         except BaseException:
-            _undo(directory, spec)
+            _undo(directory, state, spec, running)
             raise
         return running
 
@@ -165,11 +163,17 @@ def _while_it_works(directory: Directory, plan: Plan, wait: bool) -> None:
         import orlop.runtime.lifecycle.delete  # noqa: F401 - both are needed when it has ended
 
 
-def _undo(directory: Directory, spec: Spec) -> None:
-    from orlop.runtime.lifecycle.delete import destroy
-    from orlop.runtime.lifecycle.status import look
+def _undo(directory: Directory, state: State, spec: Spec, running: Launch | None) -> None:
+    """Nothing is left of a start that went wrong but its directory."""
+    from orlop.runtime.lifecycle.delete import destroy, kill_first_process
+    from orlop.runtime.lifecycle.status import STOPPED, Container
 
-    destroy(look(directory), spec)
+    found = Container(directory, state, STOPPED)
+    if running is not None:
+        running.close()  # which makes the launcher undo what it has begun
+        kill_first_process(found)
+        running.reap()
+    destroy(found, spec)
 
 
 def _check_console(spec: Spec, choices: Choices, console: int | None) -> None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from orlop.runtime.spec import Process, Spec
     from orlop.runtime.state import Store
 
+_SIGKILL = 9
+
 
 class ExecChoices(Record):
     """What a caller of exec can choose besides the process.
@@ -116,13 +118,24 @@ def execute(
         )
         plan = plan_exec(spec, process, situation, joining)
         running = launch(plan, handed.fds(), name=found.state.id)
+    pid = 0
     try:
         pid = running.wait_running()
         write_pid_file(choices.pid_file, pid)
     except BaseException:
-        running.close()
+        running.close()  # which makes the launcher undo what it has begun
+        _kill(pid)
+        running.reap()
         raise
     return running
+
+
+def _kill(pid: int) -> None:
+    if pid:
+        try:  # noqa: SIM105 - contextlib would take longer to import than all of this
+            os.kill(pid, _SIGKILL)
+        except ProcessLookupError:
+            pass
 
 
 def run_process(

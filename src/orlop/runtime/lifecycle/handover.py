@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from orlop.errors import SyscallError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -12,12 +14,22 @@ FIRST_PRESERVED = 3
 
 
 def write_pid_file(path: str, pid: int) -> None:
-    """A complete file with the PID is at this host path; nothing happens without a path."""
-    if path:
-        fresh = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}")
+    """A complete file with the PID is at this host path; nothing happens without a path.
+
+    Raises:
+        SyscallError: it cannot be written.
+    """
+    if not path:
+        return
+    fresh = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}")
+    try:
         with open(fresh, "w") as file:
             file.write(str(pid))
         os.rename(fresh, path)
+    except OSError as error:
+        if os.path.exists(fresh):
+            os.unlink(fresh)
+        raise SyscallError("write", error.errno or 0, path, hint="--pid-file") from error
 
 
 class Opened:
