@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from orlop.launch.executor import sealed_launcher
+from orlop.runtime.lifecycle.status import CREATED, RUNNING
 from tests.integration.support.bundles import BundleFactory
 from tests.integration.support.commands import Subject
 
@@ -46,6 +48,22 @@ def test_delete_repairs(bundle: BundleFactory, workspace: Path, verb: str, round
         wrong += [f"killed after {moment_s * 1000:.1f} ms: {what}" for what in subject.repair()]
     assert not wrong, f"it takes {duration_s * 1000:.1f} ms\n" + "\n".join(wrong)
     assert killed > rounds / 10, "hardly any command was still running when it was killed"
+
+
+def test_a_start_goes_on_without_its_command(bundle: BundleFactory, workspace: Path) -> None:
+    hook = {"path": "/bin/cat", "args": ["cat", "/gate"]}
+    made = bundle(hooks={"startContainer": [hook]})
+    os.mkfifo(made.rootfs / "gate")
+    subject = Subject(made, workspace)
+    subject.do("create")
+    command = subject.begin("start")
+    with open(made.rootfs / "gate", "w"):  # as soon as the hook has opened it, too
+        assert subject.status() == CREATED
+        command.kill()
+        assert subject.status() == RUNNING
+        assert subject.begin("start").wait() == 1
+    assert "it is running, not created" in subject.complaints()[0]
+    assert subject.repair() == []
 
 
 def undisturbed_s(subject: Subject, verb: str) -> float:

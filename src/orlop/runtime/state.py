@@ -3,7 +3,8 @@
     <root>/<id>/config.json   the configuration as it was given to create
     <root>/<id>/state.json    what create decided and did
     <root>/<id>/plan          the launch plan, of a container that waits for its start
-    <root>/<id>/start.sock    where a created container waits for its start; gone once started
+    <root>/<id>/start.sock    where a created container waits for its start; gone once started,
+                              and called starting.sock meanwhile
     <root>/@seccomp/          compiled seccomp filters; no id has an "@" in it
 
 A command that changes a container holds a lock on its directory, flock(2).
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 _ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
 _MOST_ID_CHARACTERS = 1024
+
+WAITING, STARTING = "start.sock", "starting.sock"
+"""Files in the directory of a container that waits for its start, or is about to run."""
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 

@@ -16,7 +16,7 @@ from orlop.runtime.lifecycle.gather import compiled_seccomp, gather, validation_
 from orlop.runtime.lifecycle.handover import FIRST_PRESERVED, Opened, write_pid_file
 from orlop.runtime.planner import plan_container
 from orlop.runtime.planner.situation import Handed
-from orlop.runtime.state import State
+from orlop.runtime.state import WAITING, State
 from orlop.runtime.validate import validate
 
 TYPE_CHECKING = False
@@ -125,7 +125,7 @@ def _launch(
         handed = Handed(
             console=opened.connected(choices.console_socket) if console is None else console,
             pidfd_socket=opened.connected(choices.pidfd_socket),
-            listener=opened.listening(directory.file("start.sock")) if wait else None,
+            listener=opened.listening(directory.file(WAITING)) if wait else None,
             preserved=tuple(range(FIRST_PRESERVED, FIRST_PRESERVED + choices.preserve_fds)),
         )
         seccomp = compiled_seccomp(spec, directory.seccomp_cache)

@@ -11,11 +11,12 @@ from orlop.launch.wire import decode
 from orlop.runtime.lifecycle import sockets
 from orlop.runtime.lifecycle.delete import await_end, give_up
 from orlop.runtime.lifecycle.status import CREATED, RUNNING, Container, look
+from orlop.runtime.state import STARTING, WAITING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orlop.runtime.spec import Spec
-    from orlop.runtime.state import Store
+    from orlop.runtime.state import Directory, Store
 
 _HOOK = "run_hook"
 
@@ -37,9 +38,7 @@ def start(store: Store, container: str) -> None:
         spec = found.spec()
         if spec.process is None:
             raise SpecError("process", "it is missing, so there is nothing to start")
-        path = directory.file("start.sock")
-        answer = _release(path)
-        os.unlink(path)
+        answer = _release(directory)
         if answer != b"S":
             error = _failure(found, answer.removeprefix(b"S"))
             await_end(found)
@@ -68,9 +67,11 @@ def poststart(found: Container, spec: Spec) -> None:
             raise
 
 
-def _release(path: str) -> bytes:
+def _release(directory: Directory) -> bytes:
     """Everything that the waiting process says until it runs the program or has failed."""
+    path, begun = directory.file(WAITING), directory.file(STARTING)
     connection = sockets.connect(path)
+    os.rename(path, begun)  # from here on it starts, also if this command is killed
     try:
         parts = []
         while part := connection.recv(reports.FAILURE_SIZE + 1):
@@ -80,6 +81,7 @@ def _release(path: str) -> bytes:
         return b""
     finally:
         connection.close()
+        os.unlink(begun)
 
 
 def _failure(found: Container, answer: bytes) -> LaunchError:

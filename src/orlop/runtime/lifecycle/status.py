@@ -8,6 +8,7 @@ from orlop import jsontext
 from orlop.kernel.process import is_alive
 from orlop.records import Record
 from orlop.runtime.config_json import parse_spec
+from orlop.runtime.state import STARTING, WAITING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,4 +74,7 @@ def _status(directory: Directory, state: State) -> str:
         return STOPPED
     if state.cgroup and Container(directory, state, "").cgroup().frozen():
         return PAUSED
-    return CREATED if os.path.exists(directory.file("start.sock")) else RUNNING
+    if os.path.exists(directory.file(WAITING)):
+        return CREATED
+    starting = os.path.exists(directory.file(STARTING)) and directory.is_busy()
+    return CREATED if starting else RUNNING
