@@ -98,15 +98,16 @@ class Store:
         Raises:
             InvalidArgument: the id is not valid.
             AlreadyExists: it is taken.
+            SyscallError: nothing can be made at the root.
         """
         path = os.path.join(self.root, check_id(container))
         try:
             os.makedirs(self.root, mode=0o700, exist_ok=True)
             os.mkdir(path, 0o711)
-        except FileExistsError:
-            raise AlreadyExists("container", container) from None
         except OSError as error:
-            raise SyscallError("mkdir", error.errno or 0, path) from error
+            if isinstance(error, FileExistsError) and error.filename == path:
+                raise AlreadyExists("container", container) from None
+            raise SyscallError("mkdir", error.errno or 0, error.filename) from error
         return Directory(path).locked()
 
     def open(self, container: str, *, lock: bool = True) -> Directory:

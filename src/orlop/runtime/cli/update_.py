@@ -108,6 +108,7 @@ def _size(values: Values, key: str) -> int | None:
     number = text.rstrip("ibkmgt")
     unit = text[len(number) :].removesuffix("b").removesuffix("i")
     try:
-        return int(float(number) * _UNITS[unit])
+        exact = number.lstrip("-").isdecimal()  # beyond 2^53 a float is not
+        return int((int(number) if exact else float(number)) * _UNITS[unit])
     except (ValueError, KeyError, OverflowError):
         raise InvalidArgument(f"--{key}: {text!r} is not a number of bytes") from None

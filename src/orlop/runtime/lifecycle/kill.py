@@ -52,6 +52,7 @@ SIGNALS = {
     )
 }
 """Signal numbers of x86-64 and arm64 by their names without SIG, signal(7)."""
+_SYNONYMS = {"IOT": "ABRT", "CLD": "CHLD", "POLL": "IO"}
 _LAST_SIGNAL = 64
 _RTMIN, _RTMAX = 34, 64
 
@@ -62,15 +63,16 @@ def parse_signal(text: str) -> int:
     Raises:
         InvalidArgument: there is no such signal.
     """
-    if text.isdecimal() and 0 <= int(text) <= _LAST_SIGNAL:
+    if text.isascii() and text.isdecimal() and int(text) <= _LAST_SIGNAL:
         return int(text)
     name = text.upper().removeprefix("SIG")
     for base, number in (("RTMIN", _RTMIN), ("RTMAX", _RTMAX)):
         offset = name.removeprefix(base)
-        if offset != name and (not offset or offset[1:].isdecimal()):
+        if offset != name and (not offset or (offset[0] in "+-" and offset[1:].isdecimal())):
             realtime = number + int(offset or 0)
             if _RTMIN <= realtime <= _RTMAX:
                 return realtime
+    name = _SYNONYMS.get(name, name)
     if name in SIGNALS:
         return SIGNALS[name]
     raise InvalidArgument(f"there is no signal {text!r}")
