@@ -12,9 +12,11 @@ left to the import system. docs/decisions/0001-startup-budget.md has the measure
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import marshal
 import os
+import stat
 import sys
 from _frozen_importlib import ModuleSpec
 from _frozen_importlib_external import MAGIC_NUMBER, SourceFileLoader
@@ -26,11 +28,13 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     Stamp = tuple[int, int]
-    Entry = tuple[bool, Stamp, int, int]
+    Where = tuple[int, int, int]
+    Entry = tuple[bool, Stamp, Where]
 
 _PACKAGE = __name__.partition(".")[0]
 _DIRECTORY = __file__.rpartition("/")[0]
-_WORD = 4
+_HEAD_SIZE = len(MAGIC_NUMBER) + 3 * 4
+_OUT_OF_THE_WAY = 1000
 
 
 def command(name: str, module: str) -> NoReturn:
@@ -57,30 +61,30 @@ def command(name: str, module: str) -> NoReturn:
 class KeptModules:
     """A finder of modules (sys.meta_path) that has their code from the file.
 
-    The file is the interpreter's magic number, a checksum, the length of a table, the table and the
-    code. The table tells, by the module's name, whether it is a package, the time and the size of
-    its source, and where its code begins and ends; and by "" the directory of the sources.
+    The file is a head, the code of the modules and a table. The head is the interpreter's magic
+    number, and where the table is; the table tells, by the module's name, whether it is a package,
+    the time and the size of its source, and where its code is; and by "" the directory of the
+    sources. Where something is means its place, its length and its checksum.
     """
 
     def __init__(self, file: str) -> None:
         self._file = file
-        self._code = memoryview(b"")
+        self._fd, self._size = _open(file)
         self._table: dict[str, Entry] = {}
-        data = memoryview(_read(file))
-        magic, checksum, length = (data[at : at + _WORD] for at in (0, _WORD, 2 * _WORD))
-        # Without a checksum a file that a crash has left could take all memory.
-        if magic == MAGIC_NUMBER and length and _int(checksum) == crc32(data[2 * _WORD :]):
-            begin = 3 * _WORD + _int(length)
-            table = marshal.loads(data[3 * _WORD : begin])  # noqa: S302 - trusted as .pyc files are
-            if table.pop("") == _DIRECTORY:
-                self._table, self._code = table, data[begin:]
+        head = self._bytes(0, _HEAD_SIZE)
+        if head.startswith(MAGIC_NUMBER):
+            at, length, checksum = (int.from_bytes(head[n : n + 4], "little") for n in (4, 8, 12))
+            if data := self._read((at, length, checksum)):
+                table = marshal.loads(data)  # noqa: S302 - trusted as .pyc files are
+                if table.pop("") == _DIRECTORY:
+                    self._table = table
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         """A module of the file whose source is as it was; None of any other."""
         entry = self._table.get(name)
         if entry is None:
             return None
-        package, stamp, _, _ = entry
+        package, stamp, _ = entry
         source = _source(name, package)
         if _stamp(source) != stamp:
             return None
@@ -91,42 +95,56 @@ class KeptModules:
             spec.submodule_search_locations = [source.rpartition("/")[0]]
         return spec
 
-    def code(self, name: str) -> CodeType:
-        """The code of a module that the file has."""
-        _, _, begin, end = self._table[name]
-        code: CodeType = marshal.loads(self._code[begin:end])  # noqa: S302 - as above
+    def code(self, name: str) -> CodeType | None:
+        """A module's code; None if the file turns out not to have it."""
+        entry = self._table.get(name)
+        data = self._read(entry[2]) if entry else b""
+        if not data:
+            self._table.pop(name, None)
+            return None
+        code: CodeType = marshal.loads(data)  # noqa: S302 - as above
         return code
 
     def update(self) -> None:
         """If modules were imported by other means, they are in the file afterwards, if possible."""
-        if new := _imported_from_source():
+        if new := _imported_from_source(self._table):
             try:
-                _write(self._file, self._with(new))
+                _write(self._file, self._content(new))
             except (OSError, ImportError, SyntaxError):  # read-only, full; a source that changes
                 return
 
-    def _with(self, new: dict[str, SourceFileLoader]) -> bytes:
+    def _read(self, where: Where) -> bytes:
+        """What is there; nothing if that is cut off or its checksum is wrong.
+
+        What a crash has left must not get to marshal: "(((((" is a tuple of 673 million tuples.
+        """
+        at, length, checksum = where
+        data = self._bytes(at, length)
+        return data if crc32(data) == checksum else b""
+
+    def _bytes(self, at: int, length: int) -> bytes:
+        try:
+            return os.pread(self._fd, length, at) if at + length <= self._size else b""
+        except OSError:
+            return b""
+
+    def _content(self, new: dict[str, SourceFileLoader]) -> bytes:
         """The content of a file with what is still right in this one, and these modules."""
-        found: dict[str, tuple[bool, Stamp, bytes | memoryview]] = {}
-        for name, (package, stamp, begin, end) in self._table.items():
-            if _stamp(_source(name, package)) == stamp:
-                found[name] = package, stamp, self._code[begin:end]
+        found: dict[str, tuple[bool, Stamp, bytes]] = {}
+        for name, (package, stamp, where) in self._table.items():
+            if _stamp(_source(name, package)) == stamp and (code := self._read(where)):
+                found[name] = package, stamp, code
         for name, loader in new.items():
             if now := _stamp(loader.path):  # before the source is read: never newer than the code
                 found[name] = loader.is_package(name), now, marshal.dumps(loader.get_code(name))
         table: dict[str, Entry | str] = {"": _DIRECTORY}
-        at = 0
+        at = _HEAD_SIZE
         for name, (package, stamp, code) in found.items():
-            table[name] = package, stamp, at, at + len(code)
+            table[name] = package, stamp, (at, len(code), crc32(code))
             at += len(code)
-        head = marshal.dumps(table)
-        parts = (
-            len(head).to_bytes(_WORD, "little"),
-            head,
-            *(code for _, _, code in found.values()),
-        )
-        body = b"".join(parts)
-        return MAGIC_NUMBER + crc32(body).to_bytes(_WORD, "little") + body
+        tail = marshal.dumps(table)
+        head = (word.to_bytes(4, "little") for word in (at, len(tail), crc32(tail)))
+        return b"".join((MAGIC_NUMBER, *head, *(code for _, _, code in found.values()), tail))
 
 
 class _Loader(SourceFileLoader):
@@ -136,18 +154,22 @@ class _Loader(SourceFileLoader):
         super().__init__(name, path)
         self._kept = kept
 
-    def get_code(self, fullname: str) -> CodeType:
-        return self._kept.code(fullname)
+    def get_code(self, fullname: str) -> CodeType | None:
+        return self._kept.code(fullname) or super().get_code(fullname)
 
 
-def _imported_from_source() -> dict[str, SourceFileLoader]:
-    """The modules of the package that were not found in the file; this one never is."""
+def _imported_from_source(table: dict[str, Entry]) -> dict[str, SourceFileLoader]:
+    """The modules of the package that did not come from the file; but this one never does."""
     loaders = {
         name: module.__spec__.loader
         for name, module in sys.modules.items()
         if name.startswith(_PACKAGE + ".") and name != __name__ and module.__spec__
     }
-    return {name: loader for name, loader in loaders.items() if type(loader) is SourceFileLoader}
+    return {
+        name: loader
+        for name, loader in loaders.items()
+        if type(loader) is SourceFileLoader or (type(loader) is _Loader and name not in table)
+    }
 
 
 def _source(name: str, package: bool) -> str:
@@ -165,25 +187,25 @@ def _stamp(path: str) -> Stamp | None:
     return found.st_mtime_ns, found.st_size
 
 
-def _int(word: memoryview) -> int:
-    return int.from_bytes(word, "little")
+def _open(file: str) -> tuple[int, int]:
+    """A descriptor and the size; no size if others than root and this user can write to the file.
 
-
-def _read(file: str) -> bytes:
-    """The content; nothing of a file that others than root and this user can write."""
+    The descriptor is a high one: callers count theirs from 3 on (--preserve-fds, sd_listen_fds(3)).
+    """
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        fd = os.open(file, flags)
+        low = os.open(file, flags)
     except OSError:
-        return b""
+        return -1, 0
     try:
-        found = os.fstat(fd)
-        own = found.st_uid in (0, os.geteuid()) and not found.st_mode & 0o022
-        return os.read(fd, found.st_size) if own else b""
-    except OSError:
-        return b""
+        found = os.fstat(low)
+        own = found.st_uid in (0, os.geteuid()) and found.st_mode & 0o170022 == stat.S_IFREG
+        fd = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, _OUT_OF_THE_WAY)
+    except OSError:  # RLIMIT_NOFILE is low
+        return -1, 0
     finally:
-        os.close(fd)
+        os.close(low)
+    return fd, found.st_size if own else 0
 
 
 def _write(file: str, content: bytes) -> None:

@@ -182,6 +182,19 @@ def test_garbage_does_no_harm(package: Package, begin: int, fill: bytes) -> None
     assert package.run()["kept"] == package.modules
 
 
+def test_code_that_has_changed_is_not_used(package: Package) -> None:
+    package.run()
+    content = bytearray(package.file.read_bytes())
+    content[20] ^= 1  # in the code of the first module
+    package.file.write_bytes(content)
+    said = package.run()
+    assert said["answer"] == 1
+    assert package.file.read_bytes() != content
+    before = package.file.stat().st_ino
+    package.run()
+    assert package.file.stat().st_ino == before
+
+
 def test_the_file_of_another_interpreter_is_not_used(package: Package) -> None:
     package.run()
     content = package.file.read_bytes()
