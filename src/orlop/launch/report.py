@@ -118,7 +118,7 @@ def error(plan: Plan, report: Report) -> LaunchError:
     }
     if isinstance(step.op, FindProgram | Execute):
         return _program_error(step, report, place)
-    if isinstance(step.op, RunHook):
+    if isinstance(step.op, RunHook) and report.call:
         said = f": {report.output}" if report.output else ""
         message = f"hook {step.op.path} {_hook_end(report)}{said} [{step.reason}]"
         return LaunchError(message, **place)
@@ -143,7 +143,8 @@ def _what_failed(report: Report) -> str:
         return "the launcher was killed"
     if not report.call:
         signal = report.detail - _BY_SIGNAL
-        return f"the process was ended by signal {signal}" if signal > 0 else "the process ended"
+        how = f"was ended by signal {signal}" if signal > 0 else "ended"
+        return f"the new process {how}"
     subject = f"{report.call} {report.path}" if report.path else report.call
     return f"{subject}: {os.strerror(report.errno).lower()}" if report.errno else subject
 
@@ -151,9 +152,9 @@ def _what_failed(report: Report) -> str:
 def _hook_end(report: Report) -> str:
     if report.detail == _HOOK_TIMED_OUT:
         return "ran longer than its timeout and was killed"
-    if report.call and report.detail > _BY_SIGNAL:
+    if report.detail > _BY_SIGNAL:
         return f"was ended by signal {report.detail - _BY_SIGNAL}"
-    if report.call and report.detail:
+    if report.detail:
         return f"ended with exit status {report.detail}"
     return f"could not be run: {_what_failed(report)}"
 

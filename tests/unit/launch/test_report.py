@@ -164,16 +164,16 @@ class TestDeath:
     def test_of_the_process(self) -> None:
         found = failed(call=b"", detail=128 + 9)
         told = error(plan(Unshare(0)), found)
-        assert "in the container: the process was ended by signal 9 [why]" in str(told)
+        assert "in the container: the new process was ended by signal 9 [why]" in str(told)
 
     def test_of_the_process_by_itself(self) -> None:
-        assert "the process ended [why]" in str(error(plan(Unshare(0)), failed(call=b"")))
+        assert "the new process ended [why]" in str(error(plan(Unshare(0)), failed(call=b"")))
 
-    def test_of_the_process_that_ran_a_hook(self) -> None:
+    def test_during_a_hook(self) -> None:
         """Not to be taken for an end of the hook."""
         hook = RunHook("/hook", ("/hook",), (), (), 0)
-        told = error(plan(hook), failed(call=b"", detail=128 + 9))
-        expected = "hook /hook could not be run: the process was ended by signal 9 [why]"
+        told = error(plan(hook, side=LAUNCHER), failed(call=b"", detail=128 + 9))
+        expected = "cannot run hook in the launcher: the new process was ended by signal 9 [why]"
         assert str(told) == expected
 
     def test_of_the_launcher(self) -> None:
@@ -268,4 +268,4 @@ class TestProgram:
     def test_that_died_before(self) -> None:
         told = error(plan(Execute(("sh",), (), 0, 0)), failed(call=b"", detail=137))
         assert type(told) is LaunchError
-        assert str(told) == 'exec: "sh": the process was ended by signal 9'
+        assert str(told) == 'exec: "sh": the new process was ended by signal 9'
