@@ -139,8 +139,7 @@ class TestTerminal:
     def test_size_follows(self, docker: Docker) -> None:
         with docker.on_terminal(*self.FLAGS, "probe", "window", rows=31, columns=97) as terminal:
             terminal.screen.until("size 31 97")
-            terminal.resize(50, 132)
-            terminal.screen.until("size 50 132")
+            terminal.resize(50, 132, until="size 50 132")
             # Detaching leaves the container running; --rm and the fixture remove it.
             terminal.type("\x10\x11")
             assert terminal.wait() == 0
@@ -416,8 +415,7 @@ class TestExec:
         with docker.on_terminal(*words, rows=31, columns=97) as terminal:
             # The client sends the size after the start: the first line may have none yet.
             terminal.screen.until("size 31 97")
-            terminal.resize(50, 132)
-            terminal.screen.until("size 50 132")
+            terminal.resize(50, 132, until="size 50 132")
             init = docker.pid(running)
             pids = (cgroups.of_process(init, "pids") / "cgroup.procs").read_text().split()
             (process,) = {int(pid) for pid in pids} - {init}

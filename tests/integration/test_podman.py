@@ -107,8 +107,7 @@ class TestRun:
         words = ("run", "--rm", "--name", "sized", "--network", "none", "-it", f"localhost/{IMAGE}")
         with podman.on_terminal(*words, "probe", "window", rows=31, columns=97) as terminal:
             terminal.screen.until("size 31 97")
-            terminal.resize(50, 132)
-            terminal.screen.until("size 50 132")
+            terminal.resize(50, 132, until="size 50 132")
             podman("kill", "--signal", "TERM", "sized").ok()
             assert terminal.wait() == 0
 

@@ -251,8 +251,7 @@ class TestOwnTerminal:
         command = self.run(runtime, made.path)
         with on_terminal(command, rows=31, columns=97) as terminal:
             terminal.screen.until("size 31 97")
-            terminal.resize(50, 132)
-            terminal.screen.until("size 50 132")
+            terminal.resize(50, 132, until="size 50 132")
             terminal.process.send_signal(signal.SIGTERM)
             assert terminal.wait() == 0
 
@@ -269,8 +268,7 @@ class TestOwnTerminal:
         command = self.exec(container, "probe", "window")
         with on_terminal(command, rows=31, columns=97) as terminal:
             terminal.screen.until("size 31 97")
-            terminal.resize(50, 132)
-            terminal.screen.until("size 50 132")
+            terminal.resize(50, 132, until="size 50 132")
             terminal.process.send_signal(signal.SIGTERM)
             assert terminal.wait() == 0
 

@@ -42,6 +42,17 @@ class Reader:
         before, _, self._pending = self._pending.partition(wanted)
         return (before + wanted).decode(errors="replace")
 
+    def shows(self, text: str, seconds: float) -> bool:
+        """Whether `text` is in what has come and comes within that time; nothing is taken out."""
+        deadline = Deadline(seconds)
+        while text.encode() not in self._pending:
+            try:
+                if not self._read_more(deadline, repr(text)):
+                    return False
+            except AssertionError:
+                return False
+        return True
+
     def rest(self, seconds: float = PATIENCE_S) -> str:
         """All that comes until the stream ends.
 

@@ -6,6 +6,7 @@ import array
 import contextlib
 import fcntl
 import os
+import signal
 import socket
 import struct
 import subprocess
@@ -13,7 +14,7 @@ import termios
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from tests.integration.support.deadlines import PATIENCE_S, Deadline
+from tests.integration.support.deadlines import PATIENCE_S, Deadline, eventually
 from tests.integration.support.streams import Reader
 
 
@@ -61,9 +62,22 @@ class TerminalSession:
         """Type on the keyboard."""
         os.write(self.master, text.encode())
 
-    def resize(self, rows: int, columns: int) -> None:
-        """Change the size of the window."""
+    def resize(self, rows: int, columns: int, *, until: str) -> None:
+        """Change the size of the window, until the screen shows the text `until`.
+
+        The command hears of it (SIGWINCH) only once it listens, and nothing tells when that is:
+        docker and podman begin after they have passed on the first size. So it is told again.
+
+        Raises:
+            AssertionError: it did not show before the deadline.
+        """
         set_size(self.master, rows, columns)
+
+        def heard() -> bool:
+            self.process.send_signal(signal.SIGWINCH)
+            return self.screen.shows(until, 0.2)
+
+        eventually(heard, f"{until!r} after the window's size has changed")
 
     def settings(self) -> list[object]:
         """The terminal's modes, as termios.tcgetattr has them."""
