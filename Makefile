@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest
 INPUTS := pyproject.toml hatch_build.py constraints.txt scripts/setup scripts/debian-packages \
-          scripts/orlop-runtime
+          scripts/orlop scripts/orlop-runtime
 
 .PHONY: run setup launcher test unit itest vm-test lint fmt fuzz bench clean
 

@@ -1,4 +1,4 @@
-"""scripts/orlop-runtime, the installed command: with a stand-in for the package that reports."""
+"""The installed commands, one script under two names: with a stand-in for the package."""
 
 from __future__ import annotations
 
@@ -32,13 +32,15 @@ def prefix(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     if request.param == "editable":
         home = tmp_path / "source"
         (packages / "_orlop.pth").write_text(str(home))
-    module = home / "orlop/runtime/cli.py"
-    module.parent.mkdir(parents=True)
-    module.write_text(REPORT)
+    for layer in ("runtime", "faces"):
+        module = home / f"orlop/{layer}/cli.py"
+        module.parent.mkdir(parents=True)
+        module.write_text(REPORT)
     shutil.copy(ROOT / "src/orlop/startup.py", home / "orlop")
     commands = tmp_path / "prefix/bin"
     commands.mkdir()
-    shutil.copy(ROOT / "scripts/orlop-runtime", commands)
+    for name in ("orlop", "orlop-runtime"):
+        shutil.copy(ROOT / "scripts" / name, commands)
     (commands / "python3").symlink_to(sys.executable)
     return tmp_path / "prefix"
 
@@ -60,6 +62,13 @@ def test_arguments_and_status_pass_through(prefix: Path) -> None:
     status, report = call(prefix / "bin/orlop-runtime", *odd)
     assert status == 7
     assert report["argv"] == ["orlop-runtime", *odd]
+
+
+@pytest.mark.parametrize(("name", "layer"), [("orlop", "faces"), ("orlop-runtime", "runtime")])
+def test_each_name_is_a_command_of_its_own(prefix: Path, name: str, layer: str) -> None:
+    _, report = call(prefix / "bin" / name, "word")
+    assert report["argv"] == [name, "word"]
+    assert str(report["where"]).endswith(f"/orlop/{layer}/cli.py")
 
 
 def test_the_caller_cannot_change_the_interpreter(prefix: Path, tmp_path: Path) -> None:

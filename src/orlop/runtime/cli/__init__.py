@@ -11,8 +11,8 @@ import sys
 
 from orlop import __version__
 from orlop.errors import InternalError, InvalidArgument, OrlopError
+from orlop.options import FLAG, TEXT, Option, Values, describe, parse
 from orlop.runtime.cli.log import Log
-from orlop.runtime.cli.options import FLAG, TEXT, Option, Values, describe, parse
 from orlop.runtime.spec import OCI_VERSION
 from orlop.runtime.state import Store
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 
 from orlop.errors import InvalidArgument
-from orlop.runtime.cli.options import FLAG, NUMBER, TEXT, Option
+from orlop.options import FLAG, NUMBER, TEXT, Option
 from orlop.runtime.lifecycle.gather import Choices
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from orlop.runtime.cli.options import Values
+    from orlop.options import Values
 
 CONSOLE_SOCKET = Option(
     ("--console-socket",), TEXT, "unix socket that gets the terminal's master", "PATH"

@@ -7,8 +7,8 @@ from orlop.runtime.lifecycle.create import create
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from orlop.options import Values
     from orlop.runtime.cli.log import Log
-    from orlop.runtime.cli.options import Values
     from orlop.runtime.state import Store
 
 USAGE = "[OPTIONS] CONTAINER"

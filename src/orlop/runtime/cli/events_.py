@@ -8,15 +8,15 @@ import time
 from orlop import jsontext
 from orlop.errors import InvalidArgument, WrongState
 from orlop.kernel.process import open_pidfd
-from orlop.runtime.cli.options import FLAG, TEXT, Option
+from orlop.options import FLAG, TEXT, Option
 from orlop.runtime.lifecycle.status import STOPPED, look
 from orlop.runtime.stats_document import stats_document
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orlop.kernel.cgroup.live import Cgroup
+    from orlop.options import Values
     from orlop.runtime.cli.log import Log
-    from orlop.runtime.cli.options import Values
     from orlop.runtime.state import Store
 
 USAGE = "[OPTIONS] CONTAINER"

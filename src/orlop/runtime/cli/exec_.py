@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orlop.errors import InvalidArgument
+from orlop.options import FLAG, LIST, TEXT, Option
 from orlop.runtime.cli.common import (
     CONSOLE_SOCKET,
     PID_FILE,
@@ -10,7 +11,6 @@ from orlop.runtime.cli.common import (
     PRESERVE_FDS,
     preserved_fds,
 )
-from orlop.runtime.cli.options import FLAG, LIST, TEXT, Option
 from orlop.runtime.lifecycle.execute import (
     ExecChoices,
     execute,
@@ -21,8 +21,8 @@ from orlop.runtime.lifecycle.execute import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from orlop.options import Values
     from orlop.runtime.cli.log import Log
-    from orlop.runtime.cli.options import Values
     from orlop.runtime.spec import Process, Spec
     from orlop.runtime.state import Store
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from orlop.options import Option, Values
     from orlop.runtime.cli.log import Log
-    from orlop.runtime.cli.options import Option, Values
     from orlop.runtime.state import Store
 
 USAGE = ""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from orlop.runtime.cli.options import FLAG, Option
+from orlop.options import FLAG, Option
 from orlop.runtime.lifecycle.kill import kill, parse_signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from orlop.options import Values
     from orlop.runtime.cli.log import Log
-    from orlop.runtime.cli.options import Values
     from orlop.runtime.state import Store
 
 USAGE = "[--all] CONTAINER [SIGNAL]"

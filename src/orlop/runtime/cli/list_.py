@@ -6,15 +6,15 @@ import os
 
 from orlop import jsontext
 from orlop.errors import InvalidArgument, NotFound, OrlopError
-from orlop.runtime.cli.options import FLAG, TEXT, Option
+from orlop.options import FLAG, TEXT, Option
 from orlop.runtime.lifecycle.status import look
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from orlop.options import Values
     from orlop.runtime.cli.log import Log
-    from orlop.runtime.cli.options import Values
     from orlop.runtime.state import Store
 
 USAGE = "[OPTIONS]"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from orlop import jsontext
 from orlop.errors import InvalidArgument, Unavailable
-from orlop.runtime.cli.options import TEXT, Option
+from orlop.options import TEXT, Option
 from orlop.runtime.lifecycle.status import look
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from orlop.options import Values
     from orlop.runtime.cli.log import Log
-    from orlop.runtime.cli.options import Values
     from orlop.runtime.state import Store
 
 USAGE = "[--format table|json] CONTAINER [PS OPTIONS]"

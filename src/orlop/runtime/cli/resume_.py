@@ -6,8 +6,8 @@ from orlop.runtime.lifecycle.kill import resume
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from orlop.options import Option, Values
     from orlop.runtime.cli.log import Log
-    from orlop.runtime.cli.options import Option, Values
     from orlop.runtime.state import Store
 
 USAGE = "CONTAINER"

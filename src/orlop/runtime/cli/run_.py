@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from orlop.options import FLAG, Option
 from orlop.runtime.cli.common import CREATE_OPTIONS, choices_of
-from orlop.runtime.cli.options import FLAG, Option
 from orlop.runtime.lifecycle.run import run as run_container
 from orlop.runtime.lifecycle.run import run_detached
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from orlop.options import Values
     from orlop.runtime.cli.log import Log
-    from orlop.runtime.cli.options import Values
     from orlop.runtime.state import Store
 
 USAGE = "[OPTIONS] CONTAINER"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 
 from orlop.errors import AlreadyExists
-from orlop.runtime.cli.options import FLAG, TEXT, Option
+from orlop.options import FLAG, TEXT, Option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from orlop.options import Values
     from orlop.runtime.cli.log import Log
-    from orlop.runtime.cli.options import Values
     from orlop.runtime.state import Store
 
 USAGE = "[OPTIONS]"

@@ -6,13 +6,13 @@ import sys
 
 from orlop.errors import InvalidArgument, WrongState
 from orlop.kernel.cgroup.resources import BlockIo, Cpu, Memory, Resources
-from orlop.runtime.cli.options import NUMBER, TEXT, Option
+from orlop.options import NUMBER, TEXT, Option
 from orlop.runtime.lifecycle.status import STOPPED, look
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from orlop.options import Values
     from orlop.runtime.cli.log import Log
-    from orlop.runtime.cli.options import Values
     from orlop.runtime.state import Store
 
 USAGE = "[OPTIONS] CONTAINER"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orlop.errors import InvalidArgument
-from orlop.runtime.cli.options import FLAG, LIST, NUMBER, TEXT, Option, describe, parse
+from orlop.options import FLAG, LIST, NUMBER, TEXT, Option, describe, parse
 
 OPTIONS = (
     Option(("--bundle", "-b"), TEXT, "directory", "DIR"),

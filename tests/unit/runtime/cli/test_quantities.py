@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from orlop.errors import InvalidArgument
+from orlop.options import parse
 from orlop.runtime.cli import update_
 from orlop.runtime.cli.events_ import parse_duration
-from orlop.runtime.cli.options import parse
 
 
 @pytest.mark.parametrize(
