@@ -74,6 +74,13 @@ def _cgroup_v2() -> str:
     return f"no cgroup v2 controller {', '.join(sorted(lacking))}" if lacking else ""
 
 
+def _v2_controllers() -> str:
+    rows = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    mounts = [Path(row[1]) for row in rows if row[2] == "cgroup2"]
+    there = any((mount / "cgroup.controllers").read_text().strip() for mount in mounts)
+    return "" if there else "no cgroup v2 hierarchy with a controller for the tests"
+
+
 def _cgroup_cpuset() -> str:
     names = {line.split(":")[1] for line in Path("/proc/self/cgroup").read_text().splitlines()}
     unified = CGROUP_ROOT / "cgroup.controllers"
@@ -141,6 +148,7 @@ PRECONDITIONS = {
     "launcher": Precondition("the launcher", _launcher),
     "cgroup_v1": Precondition("cgroup v1 hierarchies", _cgroup_v1),
     "cgroup_v2": Precondition("a unified cgroup v2 hierarchy", _cgroup_v2, vm_only=True),
+    "v2_controllers": Precondition("cgroup v2 controllers", _v2_controllers, vm_only=True),
     "cgroup_cpuset": Precondition("the cpuset controller", _cgroup_cpuset),
     "apparmor": Precondition("AppArmor", _apparmor, vm_only=True),
     "selinux": Precondition("SELinux with a policy", _selinux, vm_only=True),
@@ -161,7 +169,7 @@ PRECONDITIONS = {
 
 # Names that stand for several. `host`: everything that does not have to be looked for in the
 # virtual machine. `vm...`: what the tests in the machines have to find there (scripts/vm-test).
-_IN_VM = ("root", "launcher", "cgroup_v2", "busybox")
+_IN_VM = ("root", "launcher", "cgroup_v2", "v2_controllers", "busybox")
 GROUPS = {
     "all": tuple(PRECONDITIONS),
     "host": tuple(name for name, entry in PRECONDITIONS.items() if not entry.vm_only),

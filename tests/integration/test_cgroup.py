@@ -264,7 +264,8 @@ def test_huge_pages(box: Box) -> None:
 DIVISIBLE = [h.controllers[-1] for h in detect().hierarchies if h.v2 and h.controllers]
 
 
-@on(*DIVISIBLE or ["none"])
+@pytest.mark.requires_v2_controllers
+@on(*DIVISIBLE)
 def test_a_further_process_enters_a_divided_cgroup_beside_the_first(box: Box) -> None:
     unified, controller = box.layout.unified, DIVISIBLE[0]
     assert unified is not None
