@@ -1,8 +1,4 @@
-"""`orlop-runtime`: the command line of the OCI runtime, in the words of runc's.
-
-One module a verb, imported when that verb is used: what a command imports is part of a container's
-start.
-"""
+"""`orlop-runtime`: the command line of the OCI runtime, in the words of runc's."""
 
 from __future__ import annotations
 
@@ -10,8 +6,9 @@ import os
 import sys
 
 from orlop import __version__
-from orlop.errors import InternalError, InvalidArgument, OrlopError
-from orlop.options import FLAG, TEXT, Option, Values, describe, parse
+from orlop.errors import InternalError, OrlopError
+from orlop.options import FLAG, TEXT, Option, Values, parse
+from orlop.program import HELP, Program, load
 from orlop.runtime.cli.log import Log
 from orlop.runtime.spec import OCI_VERSION
 from orlop.runtime.state import Store
@@ -52,8 +49,9 @@ OPTIONS = (
     Option(("--systemd-cgroup",), FLAG, "have systemd make the cgroups (not supported yet)"),
     Option(("--rootless",), TEXT, "act without rights on the host: true, false or auto", "BOOL"),
     Option(("--version", "-v"), FLAG, "show the versions"),
-    Option(("--help", "-h"), FLAG, "show this help"),
+    HELP,
 )
+_PROGRAM = Program("orlop-runtime", "run OCI containers", VERBS, OPTIONS)
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -81,12 +79,11 @@ def _main(words: Sequence[str], log: Log) -> int:
         print(f"orlop-runtime version {__version__}\nspec: {OCI_VERSION}")
         return 0
     if given.flag("help") or not given.words or given.words[0] == "help":
-        print(_help())
+        print(_PROGRAM.help())
         return 0
     log.configure(given.text("log"), given.text("log-format", "text"), debug=given.flag("debug"))
     verb, *rest = given.words
-    if verb not in VERBS:
-        raise InvalidArgument(f"there is no command {verb!r}", hint="see orlop-runtime --help")
+    _PROGRAM.check(verb)
     try:
         return _perform(verb, _module(verb), given, rest, log)
     except OrlopError as error:
@@ -95,13 +92,9 @@ def _main(words: Sequence[str], log: Log) -> int:
 
 
 def _perform(verb: str, module: ModuleType, given: Values, words: Sequence[str], log: Log) -> int:
-    values = parse((*module.OPTIONS, _HELP), words)
-    if values.flag("help"):
-        print(_verb_help(verb, module))
+    values = _PROGRAM.values(verb, module, words)
+    if values is None:
         return 0
-    least, most = module.WORDS
-    if not least <= len(values.words) <= most:
-        raise InvalidArgument(f"usage: orlop-runtime {verb} {module.USAGE}")
     if given.flag("systemd-cgroup"):
         from orlop.errors import Unsupported
 
@@ -112,13 +105,8 @@ def _perform(verb: str, module: ModuleType, given: Values, words: Sequence[str],
     return status
 
 
-_HELP = OPTIONS[-1]
-
-
 def _module(verb: str) -> ModuleType:
-    name = f"orlop.runtime.cli.{'criu' if verb in ('checkpoint', 'restore') else verb}_"
-    __import__(name)  # importlib would load `warnings` too
-    return sys.modules[name]
+    return load(f"orlop.runtime.cli.{'criu' if verb in ('checkpoint', 'restore') else verb}_")
 
 
 def _root(given: Values) -> str:
@@ -129,23 +117,3 @@ def _root(given: Values) -> str:
     if os.geteuid() != 0 and run:
         return os.path.join(run, "orlop-runtime")
     return "/run/orlop-runtime"
-
-
-def _help() -> str:
-    width = max(map(len, VERBS))
-    verbs = "\n".join(f"  {verb:<{width}}  {summary}" for verb, summary in VERBS.items())
-    return (
-        "orlop-runtime: run OCI containers\n\n"
-        "usage: orlop-runtime [OPTIONS] COMMAND [ARGUMENTS]\n\n"
-        f"commands:\n{verbs}\n\noptions:\n{describe(OPTIONS)}\n\n"
-        "`orlop-runtime COMMAND --help` shows the options of a command."
-    )
-
-
-def _verb_help(verb: str, module: ModuleType) -> str:
-    options = describe((*module.OPTIONS, _HELP))
-    example = f"\n\nexample:\n  {module.EXAMPLE}" if hasattr(module, "EXAMPLE") else ""
-    return (
-        f"orlop-runtime {verb}: {VERBS[verb]}\n\n"
-        f"usage: orlop-runtime {verb} {module.USAGE}\n\noptions:\n{options}{example}"
-    )
