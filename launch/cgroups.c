@@ -1,11 +1,15 @@
 /* Operations on control groups. They act on the host's cgroup file systems, by host paths. */
 
+#include "cgroups.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "launch.h"
@@ -14,13 +18,62 @@
 #define MAY_BE_REFUSED 1
 
 #define CGROUP_NEW 1
+#define CGROUP_REMOVE 2
+
+/* What is to be removed at the end, in the order in which it was made. */
+static const char *made[64];
+static unsigned made_count;
 
 int op_make_cgroup(struct launch *l, const struct arg *arg) {
   const char *path = arg[0].bytes;
   bool new = (arg[1].number & CGROUP_NEW) != 0;
-  if (mkdir(path, 0755) == 0 || (errno == EEXIST && !new))
-    return 0;
-  return fail(l, "mkdir", path);
+  bool remove = (arg[1].number & CGROUP_REMOVE) != 0;
+  if (remove && made_count == sizeof made / sizeof *made) {
+    errno = E2BIG;
+    return fail(l, "cgroups to remove", path);
+  }
+  if (mkdir(path, 0755) < 0)
+    return errno == EEXIST && !new ? 0 : fail(l, "mkdir", path);
+  if (remove)
+    made[made_count++] = path; /* stays mapped */
+  return 0;
+}
+
+/* Whether there are processes in a cgroup, or further cgroups: then it is no use to wait. */
+static bool is_occupied(const char *path) {
+  char space[4096];
+  char byte;
+  struct stat st;
+  struct text procs = TEXT(space);
+  if (stat(path, &st) == 0 && st.st_nlink > 2)
+    return true;
+  text_add(&procs, path);
+  text_add(&procs, "/cgroup.procs");
+  int fd = open(space, O_RDONLY | O_CLOEXEC);
+  bool occupied = fd >= 0 && read(fd, &byte, 1) > 0;
+  if (fd >= 0)
+    close(fd);
+  return occupied;
+}
+
+/* The kernel may not be done yet with processes that have ended: EBUSY. */
+static bool remove_cgroup(const char *path) {
+  struct timespec pause = {.tv_nsec = 100000};
+  for (int attempt = 0; attempt < 12; attempt++, pause.tv_nsec *= 2) {
+    if (rmdir(path) == 0 || errno == ENOENT)
+      return true;
+    if (errno != EBUSY || is_occupied(path))
+      return false;
+    nanosleep(&pause, NULL);
+  }
+  return false;
+}
+
+unsigned cgroups_remove(void) {
+  unsigned left = 0;
+  while (made_count > 0)
+    left += !remove_cgroup(made[--made_count]);
+  return left;
 }
 
 /* cgroup files take a value only as a whole, in one write(2). */

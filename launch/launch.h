@@ -39,6 +39,7 @@ struct launch {
   bool filtered;         /* a seccomp filter was loaded, which may refuse anything */
   const char *home;      /* "HOME=..." that find_home found, or NULL */
   const char *program;   /* what find_program found */
+  int image;             /* descriptor of the program, if use_program gave one; else -1 */
 };
 
 /* An operation returns 0, or -1 after fail(). It may leave a partial effect: after a failure the

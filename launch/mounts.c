@@ -1,4 +1,4 @@
-/* Operations on mounts (20, 22, 23, 31, 32).
+/* Operations on mounts (20, 22, 23, 31, 32, 37, 38).
  *
  * A mount is made detached, given its attributes while nobody can reach it, and attached as the
  * last step, by descriptor: source and target are what was opened and, where it matters, checked.
@@ -10,12 +10,15 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdbool.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "launch.h"
+#include "sides.h"
 #include "sys.h"
 
 enum { RECURSIVE = 1, NO_FOLLOW = 2 };                                          /* clone_tree */
@@ -185,6 +188,26 @@ int op_open_inside(struct launch *l, const struct arg *arg) {
   if (found < 0)
     return fail(l, "open", arg[2].bytes);
   slot_set(l, &arg[0], found);
+  return 0;
+}
+
+/* --- 38 send_opened: base, path, socket --- */
+
+int op_send_opened(struct launch *l, const struct arg *arg) {
+  const char *path = arg[1].bytes;
+  int base = base_fd(l, &arg[0]);
+  int socket = slot_fd(l, &arg[2]);
+  if (base == -1 || socket < 0)
+    return -1;
+  int found = path_open(base, path, O_PATH);
+  int32_t error = found < 0 ? errno : 0;
+  struct iovec message = {.iov_base = &error, .iov_len = sizeof error};
+  ssize_t sent = found < 0 ? send(socket, &error, sizeof error, MSG_NOSIGNAL)
+                           : sides_send_fds(socket, &message, 1, &found, 1);
+  if (sent < 0)
+    return fail(l, "send", path);
+  if (found >= 0)
+    close(found);
   return 0;
 }
 

@@ -47,6 +47,7 @@ struct arg;
   OP(35, use_stdio, "fff")                        \
   OP(36, own_stdio, "u")                          \
   OP(37, open_inside, "ffs")                      \
+  OP(38, send_opened, "fsf")                      \
   /* what the process is and may: identity.c, seccomp.c, start.c */ \
   OP(40, set_hostname, "s")                       \
   OP(41, set_domainname, "s")                     \
@@ -70,7 +71,13 @@ struct arg;
   OP(59, await_start, "f")                        \
   OP(60, execute, "lluu")                         \
   OP(61, next_part, "")                           \
-  OP(62, find_home, "u")
+  OP(62, find_home, "u")                          \
+  /* instead of a program: serve.c, files.c */    \
+  OP(63, serve, "fs")                             \
+  OP(64, receive_file, "suq")                     \
+  OP(65, send_file, "sq")                         \
+  OP(66, list_directory, "sq")                    \
+  OP(67, use_program, "f")
 /* clang-format on */
 
 /* The kinds as constants: OP_make_cgroup and so on. */

@@ -184,11 +184,30 @@ static int required_side(unsigned kind) {
     return SIDE_LAUNCHER;
   case OP_load_seccomp:
   case OP_find_program:
+  case OP_use_program:
   case OP_await_start:
   case OP_execute:
+  case OP_serve:
+  case OP_receive_file:
+  case OP_send_file:
+  case OP_list_directory:
     return SIDE_CONTAINER;
   default:
     return -1;
+  }
+}
+
+static bool is_end(unsigned kind) {
+  switch (kind) {
+  case OP_execute:
+  case OP_next_part:
+  case OP_serve:
+  case OP_receive_file:
+  case OP_send_file:
+  case OP_list_directory:
+    return true;
+  default:
+    return false;
   }
 }
 
@@ -204,8 +223,8 @@ static const char *check_order(struct order *o, const struct op *op, bool last) 
   o->pending = op->kind == OP_load_seccomp && (op->args[1].number & SECCOMP_NEW_LISTENER) != 0;
   if (op->side == SIDE_MIDDLE)
     o->middle = true;
-  if (last != (op->kind == OP_execute || op->kind == OP_next_part))
-    return "an end that is not execute or next_part, or operations behind it";
+  if (last != is_end(op->kind))
+    return "an operation behind one that ends a plan, or none such";
 
   switch (op->kind) {
   case OP_clone:

@@ -27,7 +27,7 @@ struct report {
   uint32_t failed;
   int32_t error;
   uint32_t detail;
-  uint32_t reserved;
+  uint32_t cgroups_left; /* of those to be removed at the end */
   char call[32];
   char path[448];
   int32_t status;

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cgroups.h"
 #include "launch.h"
 #include "report.h"
 #include "sides.h"
@@ -197,6 +198,14 @@ static uint64_t microseconds(struct timeval t) {
   return (uint64_t)t.tv_sec * 1000000U + (uint64_t)t.tv_usec;
 }
 
+/* Whoever this container belongs to may want to read what its control groups have counted. */
+static void await_hang_up(struct launch *l) {
+  struct pollfd p = {.fd = l->control};
+  while (flag(l, PLAN_LINGER) && l->control >= 0 && (p.revents & POLLHUP) == 0)
+    if (poll(&p, 1, -1) < 0 && errno != EINTR)
+      return;
+}
+
 static int record_end(struct launch *l) {
   struct report *r = l->report;
   struct rusage use = {0};
@@ -213,6 +222,8 @@ static int record_end(struct launch *l) {
   r->phase = EXITED;
   shim_tell(l, EVENT_EXITED, status);
   reap_orphans(l);
+  await_hang_up(l);
+  r->cgroups_left = cgroups_remove();
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 

@@ -1,8 +1,11 @@
 /* The last operations: where the program is, waiting for the start, and execve(2). */
 
+#include "start.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -89,6 +92,15 @@ int op_find_program(struct launch *l, const struct arg *arg) {
   return l->program == NULL ? fail(l, "find", name) : 0;
 }
 
+/* A copy, which nothing that is moved or closed before the program runs can be in the way of. */
+int op_use_program(struct launch *l, const struct arg *arg) {
+  int fd = slot_fd(l, &arg[0]);
+  if (fd < 0)
+    return -1;
+  l->image = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+  return l->image < 0 ? fail(l, "fcntl DUPFD", NULL) : 0;
+}
+
 /* What was opened on the way here leads to the host: its procfs, its root, the container's control
  * groups. Who waits may wait for long, perhaps in a PID namespace with others that may trace it. */
 static void let_go_of_host(struct launch *l) {
@@ -100,6 +112,13 @@ static void let_go_of_host(struct launch *l) {
   }
   close(l->proc);
   l->proc = -1;
+}
+
+/* Who waits may be process 1 of a PID namespace, and so get the orphans of others that run there:
+ * the kernel reaps them when nobody wants to know. A filter that is in force may stop this call. */
+static void ignore_children(const struct launch *l, bool ignored) {
+  if (!l->filtered)
+    signal(SIGCHLD, ignored ? SIG_IGN : SIG_DFL);
 }
 
 int op_await_start(struct launch *l, const struct arg *arg) {
@@ -119,9 +138,11 @@ int op_await_start(struct launch *l, const struct arg *arg) {
     close(l->peer);
     l->peer = -1;
   }
+  ignore_children(l, true);
   do
     l->start = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
   while (l->start < 0 && (errno == EINTR || errno == ECONNABORTED));
+  ignore_children(l, false);
   if (l->start < 0)
     return fail(l, "accept", NULL);
   close(listener);
@@ -133,7 +154,7 @@ int op_await_start(struct launch *l, const struct arg *arg) {
  * The own ones go out of the way first. */
 static int arrange_descriptors(struct launch *l, uint32_t first, uint32_t count) {
   int above = 3 + (int)count;
-  int *own[] = {&l->peer, &l->start};
+  int *own[] = {&l->peer, &l->start, &l->image};
   if (first > l->slot_count || count > l->slot_count - first) {
     errno = EINVAL;
     return fail(l, "preserved descriptors", NULL);
@@ -152,7 +173,7 @@ static int arrange_descriptors(struct launch *l, uint32_t first, uint32_t count)
   return 0;
 }
 
-static void announce(struct launch *l) {
+void start_announce(struct launch *l) {
   struct report *r = l->report;
   if (l->start >= 0 && send(l->start, "S", 1, MSG_NOSIGNAL) < 0 && errno != EPIPE &&
       write(l->start, "S", 1) < 0)
@@ -174,14 +195,20 @@ static char *const *complete(struct launch *l, const char *const *env) {
 }
 
 int op_execute(struct launch *l, const struct arg *arg) {
-  if (l->program == NULL || arg[0].length == 0) {
+  if ((l->program == NULL && l->image < 0) || arg[0].length == 0) {
     errno = EINVAL;
     return fail(l, "execute without a program", NULL);
   }
   if (arrange_descriptors(l, (uint32_t)arg[2].number, (uint32_t)arg[3].number) < 0)
     return -1;
   sides_outlive_launcher(l);
-  announce(l);
-  execve(l->program, (char *const *)(uintptr_t)arg[0].list, complete(l, arg[1].list));
+  start_announce(l);
+  char *const *argv = (char *const *)(uintptr_t)arg[0].list;
+  char *const *env = complete(l, arg[1].list);
+  if (l->image >= 0) {
+    syscall(SYS_execveat, l->image, "", argv, env, AT_EMPTY_PATH);
+    return fail(l, "execveat", NULL);
+  }
+  execve(l->program, argv, env);
   return fail(l, "execve", l->program);
 }

@@ -181,7 +181,7 @@ static void test_header(void) {
   at32(VERSION, PLAN_VERSION + 1);
   refused("not a plan of this version", "another version");
   a_plan();
-  at32(VERSION, PLAN_VERSION | 16U << 16);
+  at32(VERSION, PLAN_VERSION | 32U << 16);
   refused("unknown flags", "a flag that is not known");
   a_plan();
   at32(SIZE, (uint32_t)made.size + 4);
@@ -192,7 +192,7 @@ static void test_header(void) {
   refused("bytes behind the last operation", "bytes behind the last operation");
   a_plan();
   at32(COUNT, 3);
-  refused("an end that is not execute or next_part, or operations behind it",
+  refused("an operation behind one that ends a plan, or none such",
           "fewer operations than it says");
   a_plan();
   at32(COUNT, PLAN_MAX_OPERATIONS + 1);
@@ -329,12 +329,12 @@ static void test_order(void) {
   begin(0, 0);
   clone_by(SIDE_LAUNCHER);
   empty(OP_new_session, SIDE_CONTAINER);
-  refused("an end that is not execute or next_part, or operations behind it", "no execute");
+  refused("an operation behind one that ends a plan, or none such", "no execute");
   begin(0, 0);
   clone_by(SIDE_LAUNCHER);
   execute();
   execute();
-  refused("an end that is not execute or next_part, or operations behind it", "two of them");
+  refused("an operation behind one that ends a plan, or none such", "two of them");
   begin(0, 0);
   execute();
   refused("an operation of the container before the clone", "no clone");
@@ -376,6 +376,13 @@ static void test_order(void) {
   clone_by(SIDE_LAUNCHER);
   empty(OP_next_part, SIDE_CONTAINER);
   refused("an operation on a side that cannot perform it", "next_part in the container");
+  begin(1, 1);
+  clone_by(SIDE_LAUNCHER);
+  operation(OP_use_program, SIDE_LAUNCHER);
+  u32(0);
+  end();
+  execute();
+  refused("an operation on a side that cannot perform it", "use_program by the launcher");
 }
 
 static void load(uint32_t flags) {
@@ -430,6 +437,50 @@ static void test_parts(void) {
   check(decode_after(&before) != NULL, "it cannot clone once more");
 }
 
+static void serve(enum side side) {
+  operation(OP_serve, side);
+  u32(0);
+  string("/");
+  end();
+}
+
+static void file_of(enum op_kind kind) {
+  operation(kind, SIDE_CONTAINER);
+  string("/file");
+  if (kind == OP_receive_file)
+    u32(0644);
+  u64(100);
+  end();
+}
+
+static void test_serving(void) {
+  static const enum op_kind ends[] = {OP_receive_file, OP_send_file, OP_list_directory};
+  struct plan_state before = {.cloned = true, .created = true};
+  begin(1, 1);
+  clone_by(SIDE_LAUNCHER);
+  serve(SIDE_CONTAINER);
+  accepted("a plan that ends with serve");
+  begin(1, 1);
+  clone_by(SIDE_LAUNCHER);
+  serve(SIDE_LAUNCHER);
+  refused("an operation on a side that cannot perform it", "a launcher that serves");
+  begin(1, 1);
+  clone_by(SIDE_LAUNCHER);
+  serve(SIDE_CONTAINER);
+  execute();
+  refused("an operation behind one that ends a plan, or none such", "a program behind it");
+  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+    begin(2, 2);
+    empty(OP_new_session, SIDE_CONTAINER);
+    file_of(ends[i]);
+    check(decode_after(&before) == NULL, "what is served ends with files");
+  }
+  begin(2, 2);
+  empty(OP_new_session, SIDE_LAUNCHER);
+  execute();
+  check(decode_after(&before) != NULL, "what is served has no launcher");
+}
+
 /* Every plan that differs in one byte, or is shorter: nothing is read beyond it. */
 static void test_damage(void) {
   static const unsigned char values[] = {0, 1, 2, 3, 4, 7, 8, 0x7f, 0x80, 0xff};
@@ -473,6 +524,7 @@ int main(void) {
   test_order();
   test_listener();
   test_parts();
+  test_serving();
   test_damage();
   free(block);
   free(space);

@@ -45,33 +45,49 @@ _ABOVE_ALL = 128  # where descriptors are parked, so that dup2 never overwrites 
 _sealed_launcher = -1
 
 
+def program_path(name: str) -> str:
+    """The binary of that name that comes with the package."""
+    return os.path.join(os.path.dirname(__file__), "..", "_bin", name)
+
+
 def launcher_path() -> str:
     """The launcher's binary: next to the package, or where ORLOP_LAUNCH says."""
-    beside = os.path.join(os.path.dirname(__file__), "..", "_bin", "orlop-launch")
-    return os.environ.get("ORLOP_LAUNCH") or beside
+    return os.environ.get("ORLOP_LAUNCH") or program_path("orlop-launch")
 
 
 def sealed_launcher() -> int:
     """A descriptor of this process's sealed copy of the launcher (made once)."""
     global _sealed_launcher  # noqa: PLW0603 - one copy serves every start of the process
     if _sealed_launcher < 0:
-        try:
-            source = os.open(launcher_path(), os.O_RDONLY | os.O_CLOEXEC)
-        except OSError as error:
-            raise Unavailable(
-                f"cannot open the launcher {launcher_path()}: {error.strerror}",
-                hint="build it with `make setup`",
-            ) from error
-        try:
-            copy = _memfd("orlop-launch", executable=True)
-            left = os.fstat(source).st_size
-            while left > 0:
-                left -= os.sendfile(copy, source, None, left)
-            _seal(copy, executable=True)
-        finally:
-            os.close(source)
-        _sealed_launcher = copy
+        _sealed_launcher = sealed_copy(launcher_path(), "orlop-launch")
     return _sealed_launcher
+
+
+def sealed_copy(path: str, name: str) -> int:
+    """A descriptor (the caller's to close) of a program's copy in memory that nobody can change.
+
+    Args:
+        path: of the program, on the host.
+        name: by which the copy is seen in /proc.
+
+    Raises:
+        Unavailable: there is no such program.
+    """
+    try:
+        source = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise Unavailable(
+            f"cannot open {path}: {error.strerror}", hint="build it with `make setup`"
+        ) from error
+    try:
+        copy = _memfd(name, executable=True)
+        left = os.fstat(source).st_size
+        while left > 0:
+            left -= os.sendfile(copy, source, None, left)
+        _seal(copy, executable=True)
+    finally:
+        os.close(source)
+    return copy
 
 
 def _memfd(name: str, *, executable: bool = False) -> int:
@@ -92,7 +108,8 @@ def _seal(fd: int, *, executable: bool = False) -> None:
     fcntl.fcntl(fd, _F_ADD_SEALS, _SEAL_CONTENT)
 
 
-def _plan_memfd(data: bytes) -> int:
+def plan_memfd(data: bytes) -> int:
+    """A sealed memfd with the encoding of a plan, the caller's to close."""
     fd = _memfd("orlop-plan")
     os.write(fd, data)
     _seal(fd)
@@ -137,6 +154,10 @@ class Launch:
         """The control socket: readable when there is news."""
         return self._control.fileno()
 
+    def hang_up(self) -> None:
+        """Closes the control socket; with KILL_ON_HANGUP that ends the container."""
+        self._control.close()
+
     def close(self) -> None:
         """Gives up the control socket and the report."""
         self._control.close()
@@ -179,7 +200,9 @@ class Launch:
         if report.phase in (reports.CREATED, reports.RUNNING):
             # The launcher was killed before it could say so, and what it has started goes on.
             _kill(report.pid)
-        return reports.error(self.plan, report)
+        error = reports.error(self.plan, report)
+        error.plan, error.report = self.plan, report
+        return error
 
     def wait_exit(self) -> int:
         """Waits for the end of a launcher that stays; returns the container's exit status.
@@ -187,6 +210,19 @@ class Launch:
         128 + n after signal n, as Docker and shells have it.
         """
         return self.reap()
+
+    def wait_ended(self) -> int:
+        """Waits for the end of the first process of a container whose launcher stays.
+
+        Returns:
+            Its status as waitpid(2) has it; that of SIGKILL if the launcher has ended before.
+        """
+        while True:
+            event, value = self._next_event()
+            if event == _EXITED:
+                return value
+            if event == _FAILED:
+                return _SIGKILL
 
     def has_ended(self) -> bool:
         """Whether the launcher has ended (`wait_exit` and `reap` return at once then)."""
@@ -199,7 +235,10 @@ class Launch:
     def reap(self) -> int:
         """Waits for the launcher's own end and returns its exit status."""
         if self._status is None:
-            _, self._status = os.waitpid(self.pid, 0)
+            try:
+                _, self._status = os.waitpid(self.pid, 0)
+            except ChildProcessError:  # of a caller that ignores SIGCHLD, or reaps what it finds
+                self._status = 0
         return os.waitstatus_to_exitcode(self._status) % 256
 
     def send_signal(self, signal: int) -> None:
@@ -212,7 +251,7 @@ class Launch:
 
     def send_part(self, part: Plan) -> None:
         """Gives the launcher the steps that its `next_part` waits for."""
-        fd = _plan_memfd(encode(part))
+        fd = plan_memfd(encode(part))
         try:
             self._control.sendmsg(
                 [_COMMAND.pack(_PART, 0, 0)],
@@ -238,6 +277,7 @@ def launch(
     *,
     name: str = "",
     stdio: tuple[int, int, int] = (0, 1, 2),
+    encoded: bytes | None = None,
     fault_op: int = NO_FAULT,
     fault_errno: int = 0,
 ) -> Launch:
@@ -248,6 +288,7 @@ def launch(
         inherit: descriptors for the plan's inherited slots, in their order; they stay the caller's.
         name: what to show behind the launcher's name in a process list (the container's id).
         stdio: the container's stdin, stdout and stderr.
+        encoded: the plan's encoding, if it is there already.
         fault_op: see `orlop.launch.wire.encode`.
         fault_errno: as well.
 
@@ -276,7 +317,9 @@ def launch(
     try:
         report = _memfd("orlop-report")
         os.ftruncate(report, reports.size(len(plan.steps)))
-        plan_fd = _plan_memfd(encode(plan, fault_op=fault_op, fault_errno=fault_errno))
+        if encoded is None:
+            encoded = encode(plan, fault_op=fault_op, fault_errno=fault_errno)
+        plan_fd = plan_memfd(encoded)
         parked.append(plan_fd)
         given = (*stdio, plan_fd, theirs.fileno(), report, *inherit)
         targets = (0, 1, 2, 3, 4, 5, *range(_FIRST_INHERITED, _FIRST_INHERITED + len(inherit)))

@@ -74,6 +74,7 @@ STAY = 1  # remain as the parent, until the container's first process has ended
 KILL_ON_HANGUP = 2  # the container dies when the caller's end of the control socket closes
 FORWARD_SIGNALS = 4  # pass the signals that the launcher gets on to the container
 SUBREAPER = 8  # adopt and reap what the container's first process leaves behind
+LINGER = 16  # at the end wait until the caller's end of the control socket closes
 
 # --- control groups (host side, before the clone) -------------------------------------------
 
@@ -87,6 +88,7 @@ class MakeCgroup(Operation):
 
 
 CGROUP_NEW = 1  # the directory must not exist yet
+CGROUP_REMOVE = 2  # if it was made, the launcher removes it at its end
 
 
 class InheritCpuset(Operation):
@@ -449,6 +451,19 @@ class OpenInside(Operation):
     path: str
 
 
+class SendOpened(Operation):
+    """Send what is at a path in `base`, opened as O_PATH, over a connected unix socket.
+
+    The message is an i32: 0 with the descriptor (SCM_RIGHTS), or the errno without one, which is no
+    failure.
+    """
+
+    kind = 38
+    base: Slot
+    path: str
+    socket: Slot
+
+
 # --- what the process is and may ------------------------------------------------------------
 
 
@@ -622,6 +637,17 @@ class FindProgram(Operation):
     search: str
 
 
+class UseProgram(Operation):
+    """Execute the program of this descriptor (execveat(2), AT_EMPTY_PATH), instead of a path's.
+
+    So a program can run in a container whose file system does not have it. No script can: its
+    interpreter would have to open it by a path.
+    """
+
+    kind = 67
+    program: Slot
+
+
 class AwaitStart(Operation):
     """Tell the caller that the container is created; go on when somebody connects to the socket.
 
@@ -635,7 +661,7 @@ class AwaitStart(Operation):
 
 
 class Execute(Operation):
-    """Execute the program that was found (execve(2)).
+    """Execute the program that was found or given (execve(2)).
 
     Descriptors from 3 + `preserve` on are closed; the preserved ones are the inherited slots from
     `first` on.
@@ -657,6 +683,49 @@ class FindHome(Operation):
 
     kind = 62
     uid: U32
+
+
+class Serve(Operation):
+    """Stay as the container's first process, and start programs when somebody asks for it.
+
+    It needs a PID namespace of its own. Requests come over `socket`; what is told of the disk is
+    the use of the file system that `disk` is in. See docs/launch-plan.md#serving.
+    """
+
+    kind = 63
+    socket: Slot
+    disk: str
+
+
+class ReceiveFile(Operation):
+    """Make a file with what comes on stdin, at most `limit` bytes, in place of what is there.
+
+    Missing directories above it are made.
+    """
+
+    kind = 64
+    path: str
+    mode: U32
+    limit: U64
+
+
+class SendFile(Operation):
+    """Write what is in a regular file, at most `limit` bytes, to stdout."""
+
+    kind = 65
+    path: str
+    limit: U64
+
+
+class ListDirectory(Operation):
+    """Write what is in a directory to stdout: "MODE SIZE NAME" with a NUL behind it, in decimal.
+
+    `limit` is the most that is written, in bytes.
+    """
+
+    kind = 66
+    path: str
+    limit: U64
 
 
 class NextPart(Operation):

@@ -26,7 +26,7 @@ _SETUP = 0xFFFFFFFE
 _HOOK_TIMED_OUT = 1000
 _BY_SIGNAL = 128  # added to the signal's number, as shells do
 
-_FAILURE = struct.Struct("<4s I I i I i I 4x 32s 448s")
+_FAILURE = struct.Struct("<4s I I i I i I I 32s 448s")
 _EXIT = struct.Struct("<i 4x QQQQ QQ")
 _TIMES = struct.Struct("<QQ")
 
@@ -47,6 +47,7 @@ class Report(Record):
     Times are CLOCK_MONOTONIC in ns, 0 where something was not reached. `failed_op` is the index
     of the operation that failed, None if none did, and `len(plan.steps)` or above for a failure
     of the launcher's own setup. `output` is the end of what a failed hook or helper has written.
+    `cgroups_left` counts those that the launcher was to remove at its end, and could not.
     """
 
     phase: int
@@ -60,6 +61,7 @@ class Report(Record):
     exit: Exit | None = None
     began_ns: int = 0
     running_ns: int = 0
+    cgroups_left: int = 0
     times_ns: tuple[tuple[int, int], ...] = ()
 
 
@@ -70,7 +72,7 @@ def size(operations: int) -> int:
 
 def parse_failure(data: bytes) -> Report:
     """The first part of a report, which also travels over a start connection."""
-    _, _, phase, pid, failed, errno, detail, call, path = _FAILURE.unpack_from(data)
+    _, _, phase, pid, failed, errno, detail, left, call, path = _FAILURE.unpack_from(data)
     return Report(
         phase,
         pid,
@@ -79,6 +81,7 @@ def parse_failure(data: bytes) -> Report:
         detail,
         call.split(b"\0", 1)[0].decode("utf-8", "replace"),
         path.split(b"\0", 1)[0].decode("utf-8", "surrogateescape"),
+        cgroups_left=left,
     )
 
 

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import struct
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from orlop.launch.plan import (
     CGROUP_NEW,
+    CGROUP_REMOVE,
     CONTAINER,
     LAUNCHER,
+    LINGER,
+    STAY,
     AttachDeviceFilter,
+    ChangeDirectory,
     Clone,
     EnterCgroup,
     MakeCgroup,
@@ -24,9 +31,11 @@ from orlop.launch.plan import (
 )
 from tests import isolation
 from tests.integration.launcher.driver import (
+    NEWPID,
     failure,
     output,
     sh,
+    started,
 )
 
 pytestmark = [pytest.mark.requires_root, pytest.mark.requires_launcher]
@@ -101,3 +110,80 @@ def test_a_cgroup_that_has_to_be_new() -> None:
         )
     finally:
         path.rmdir()
+
+
+def _fresh_cgroups() -> list[Path]:
+    return [hierarchy.at / "launcher" for hierarchy in isolation.hierarchies()]
+
+
+def _made(
+    paths: list[Path], flags: int = CGROUP_NEW | CGROUP_REMOVE
+) -> list[tuple[Side, Operation]]:
+    return [(LAUNCHER, MakeCgroup(str(path), flags)) for path in paths]
+
+
+def test_cgroups_are_removed_at_the_end() -> None:
+    paths = _fresh_cgroups()
+    with started(*_made(paths), (LAUNCHER, Clone(NEWPID)), *sh("exit 3")) as running:
+        running.wait_running()
+        assert running.wait_exit() == 3
+        assert running.read_report().cgroups_left == 0
+    assert not any(path.exists() for path in paths)
+
+
+def test_cgroups_are_removed_after_a_failure() -> None:
+    paths = _fresh_cgroups()
+    failure(
+        *_made(paths), (LAUNCHER, Clone(NEWPID)), (CONTAINER, ChangeDirectory("/nope")), *sh("")
+    )
+    assert not any(path.exists() for path in paths)
+
+
+def test_cgroups_of_others_are_not_removed() -> None:
+    paths = _fresh_cgroups()
+    for path in paths:
+        path.mkdir()
+    try:
+        with started(*_made(paths, CGROUP_REMOVE), (LAUNCHER, Clone(0)), *sh("")) as running:
+            running.wait_running()
+            running.wait_exit()
+        assert all(path.exists() for path in paths)
+    finally:
+        for path in paths:
+            isolation.remove_cgroup(path)
+
+
+def test_what_is_in_use_is_left_and_counted() -> None:
+    paths = _fresh_cgroups()[:1]
+    with subprocess.Popen(["sleep", "100"]) as other:
+        try:
+            with started(*_made(paths), (LAUNCHER, Clone(0)), *sh("exec sleep 100")) as running:
+                running.wait_running()
+                (paths[0] / "cgroup.procs").write_text(str(other.pid))
+                running.send_signal(signal.SIGKILL)
+                running.wait_exit()
+                assert running.read_report().cgroups_left == 1
+        finally:
+            other.kill()
+            other.wait()
+            isolation.remove_cgroup(paths[0])
+
+
+def test_the_caller_can_read_what_was_used_until_it_hangs_up() -> None:
+    paths = _fresh_cgroups()
+    flags = STAY | LINGER
+    with started(*_made(paths), (LAUNCHER, Clone(NEWPID)), *sh("exit 4"), flags=flags) as running:
+        assert running.wait_ended() == 4 << 8
+        assert not running.has_ended()
+        assert all(path.exists() for path in paths)
+        running.hang_up()
+        assert running.wait_exit() == 4
+    assert not any(path.exists() for path in paths)
+
+
+def test_so_many_cannot_be_remembered() -> None:
+    path = _fresh_cgroups()[0]
+    many = [path, *(path / str(number) for number in range(64))]
+    error = failure(*_made(many), (LAUNCHER, Clone(0)), *sh(""))
+    assert (error.op, error.errno) == ("make_cgroup", errno.E2BIG)
+    assert not path.exists()

@@ -56,7 +56,7 @@ def send_descriptors(running: Launch, *descriptors: int) -> None:
 
 def send_part(running: Launch, part: Plan, *descriptors: int) -> None:
     """Sends a part with descriptors for its inherited slots."""
-    plan = executor._plan_memfd(encode(part))
+    plan = executor.plan_memfd(encode(part))
     try:
         send_descriptors(running, plan, *descriptors)
     finally:

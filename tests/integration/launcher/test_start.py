@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import itertools
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -12,18 +14,23 @@ from pathlib import Path
 import pytest
 
 from orlop.launch import report as reports
+from orlop.launch.executor import sealed_copy
 from orlop.launch.plan import (
     CONTAINER,
     LAUNCHER,
+    ChangeRoot,
     Clone,
     Execute,
     FindProgram,
     NewSession,
+    Slot,
+    UseProgram,
 )
 from tests.integration.launcher.driver import (
     ALL_BUT_USER,
     ENV,
     PATH,
+    failure,
     in_container,
     output,
     sh,
@@ -136,6 +143,45 @@ def test_preserved_descriptors_are_moved_to_three_and_up(tmp_path: Path) -> None
         for fd in files:
             os.close(fd)
     assert shown.split() == ["1230", "1", "2", "3", "4", "5"]
+
+
+def test_a_program_by_descriptor_needs_no_file(tmp_path: Path) -> None:
+    """It runs in a root that is empty, and no preserved descriptor is in its way."""
+    busybox = shutil.which("busybox")
+    assert busybox
+    program = sealed_copy(busybox, "some-program")
+    (tmp_path / "file").write_text("kept\n")
+    (tmp_path / "root").mkdir()
+    files = [os.open(tmp_path / "file", os.O_RDONLY) for _ in range(6)]
+    root = os.open(tmp_path / "root", os.O_PATH)
+    script = "read a <&3; read b <&8; echo $a $b *"
+    try:
+        shown = output(
+            (CONTAINER, ChangeRoot(Slot(1))),
+            (CONTAINER, UseProgram(Slot(0))),
+            (CONTAINER, Execute(("busybox", "sh", "-c", script), ENV, 2, len(files))),
+            inherit=(program, root, *files),
+        )
+    finally:
+        for fd in (program, root, *files):
+            os.close(fd)
+    assert shown == "kept kept *\n"
+
+
+def test_a_script_by_descriptor_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "script").write_text("#!/bin/sh\n")
+    (tmp_path / "script").chmod(0o755)
+    script = os.open(tmp_path / "script", os.O_RDONLY)
+    try:
+        error = failure(
+            (LAUNCHER, Clone(0)),
+            (CONTAINER, UseProgram(Slot(0))),
+            (CONTAINER, Execute(("script",), ENV)),
+            inherit=(script,),
+        )
+    finally:
+        os.close(script)
+    assert (error.op, error.errno) == ("execute", errno.ENOENT)
 
 
 def test_nobody_but_the_container_holds_its_output() -> None:
