@@ -117,14 +117,8 @@ class Features(Record):
         """
         if self.initial_user_namespace and self.capabilities.effective & _CAP_SYS_RESOURCE:
             return {}
-        from orlop.kernel.scheduling import RLIMITS
-
-        # One line for each, by number; `resource` would be loaded for longer than this takes.
-        with open("/proc/self/limits") as file:
-            _, *lines = file.read().splitlines()
-        columns = (line[47:67].rstrip() for line in lines)
-        numbers = ((1 << 64) - 1 if word == "unlimited" else int(word) for word in columns)
-        return dict(zip(RLIMITS, numbers, strict=True))
+        # `resource` would be loaded for longer than this takes.
+        return {name: hard for name, (_, hard) in process.read_rlimits().items()}
 
     @property
     def libseccomp(self) -> tuple[int, int, int] | None:

@@ -66,6 +66,15 @@ def require(name: str, modules: Iterable[str]) -> None:
         raise Unsupported(f"an {display} label", needs=f"a kernel with {display} enabled")
 
 
+def read_label(pid: int, module: str) -> str:
+    """The label of a process from APPARMOR or SELINUX, as "docker-default (enforce)"; "" for none.
+
+    One that cannot be read counts as none.
+    """
+    file = "attr/apparmor/current" if module == APPARMOR else "attr/current"
+    return _read(f"/proc/{pid}/{file}").strip("\0\n")
+
+
 def apparmor_exec(profile: str) -> tuple[str, bytes]:
     """The file below /proc/PID, and what to write there for an AppArmor profile upon execve(2).
 

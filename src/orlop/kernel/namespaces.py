@@ -46,8 +46,13 @@ TIME = NamespaceType("time", "time", CLONE_NEWTIME)
 NAMESPACES = (USER, PID, NETWORK, MOUNT, IPC, UTS, CGROUP, TIME)
 BY_NAME = {kind.name: kind for kind in NAMESPACES}
 BY_FLAG = {kind.flag: kind for kind in NAMESPACES}
+BY_FILE = {kind.file: kind for kind in NAMESPACES}
 
-_NS_GET_NSTYPE = 0xB703  # ioctl_ns(2), since Linux 4.11
+# ioctl_ns(2), since Linux 4.11
+_NS_GET_USERNS = 0xB701
+_NS_GET_PARENT = 0xB702
+_NS_GET_NSTYPE = 0xB703
+_NS_GET_OWNER_UID = 0xB704
 
 
 class NamespaceId(Record):
@@ -81,6 +86,84 @@ def same(one: str | int, other: str | int) -> bool:
     return identify(one) == identify(other)
 
 
+class Lineage(Record):
+    """What the kernel tells about one namespace.
+
+    Attributes:
+        kind: of the namespace.
+        inode: its own.
+        owner: inode of the user namespace that it belongs to, which is the parent of a user
+            namespace; None if that is outside of what this process may see.
+        owner_uid: of a user namespace, who made it, as this process sees that user.
+        parent: of a PID namespace, the inode of the one above; None as for `owner`.
+    """
+
+    kind: NamespaceType
+    inode: int
+    owner: int | None = None
+    owner_uid: int | None = None
+    parent: int | None = None
+
+
+def lineage(path: str) -> tuple[Lineage, ...]:
+    """What kind of namespace a host path is and where it belongs; the same for those above it.
+
+    The first entry is the namespace itself.
+
+    Raises:
+        As `type_of`.
+    """
+    fd = open_file(path)
+    try:
+        return _lineage(fd, path)
+    finally:
+        os.close(fd)
+
+
+def _lineage(fd: int, path: str) -> tuple[Lineage, ...]:
+    kind = _type_of(fd, path)
+    owners = _above(fd, _NS_GET_USERNS, path)
+    parents = _above(fd, _NS_GET_PARENT, path) if kind is PID else ()
+    own = Lineage(
+        kind=kind,
+        inode=identify(fd).inode,
+        owner=owners[0].inode if owners else None,
+        owner_uid=_owner_uid(fd) if kind is USER else None,
+        parent=parents[0].inode if parents else None,
+    )
+    return (own, *owners, *parents)
+
+
+def _above(fd: int, request: int, path: str) -> tuple[Lineage, ...]:
+    import fcntl
+
+    try:
+        other = fcntl.ioctl(fd, request)
+    except PermissionError:  # it is above or beside this process's own
+        return ()
+    try:
+        return _lineage(other, path)
+    finally:
+        os.close(other)
+
+
+def _owner_uid(fd: int) -> int:
+    import fcntl
+    import struct
+
+    (uid,) = struct.unpack("I", fcntl.ioctl(fd, _NS_GET_OWNER_UID, struct.pack("I", 0)))
+    return int(uid)
+
+
+def parse_link(text: str) -> tuple[NamespaceType, int] | None:
+    """Kind and inode number of what the kernel calls a namespace, "net:[4026531840]"; else None."""
+    file, colon, rest = text.partition(":[")
+    kind, number = BY_FILE.get(file), rest.removesuffix("]")
+    if not colon or kind is None or not number.isdecimal():
+        return None
+    return kind, int(number)
+
+
 def type_of(path: str) -> NamespaceType:
     """What kind of namespace a host path is.
 
@@ -89,19 +172,33 @@ def type_of(path: str) -> NamespaceType:
         SyscallError: it cannot be opened.
         Unsupported: it is of a kind that this code does not know.
     """
-    import fcntl
+    fd = open_file(path)
+    try:
+        return _type_of(fd, path)
+    finally:
+        os.close(fd)
 
+
+def open_file(path: str) -> int:
+    """A descriptor (close-on-exec, the caller's to close) of what should be a namespace's file.
+
+    Raises:
+        SyscallError: it cannot be opened.
+    """
     try:
         # O_NONBLOCK, since somebody may have put a FIFO there.
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError as error:
         raise SyscallError("open", error.errno or 0, path) from None
+
+
+def _type_of(fd: int, path: str) -> NamespaceType:
+    import fcntl
+
     try:
         flag = fcntl.ioctl(fd, _NS_GET_NSTYPE)
     except OSError:
         raise InvalidArgument(f"cannot join namespace {path}: it is not a namespace") from None
-    finally:
-        os.close(fd)
     kind = BY_FLAG.get(flag)
     if kind is None:
         raise Unsupported(f"the kind of namespace of {path}", needs="a newer orlop")

@@ -143,6 +143,12 @@ _FLAGS = {
     "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV": FLAG_WAIT_KILLABLE_RECV,
 }
 
+# By uname(2)'s machine: its architecture and those whose programs it can also run.
+OF_MACHINE = {
+    "x86_64": ("SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"),
+    "aarch64": ("SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"),
+}
+
 KNOWN_ACTIONS = tuple(_ACTIONS)
 KNOWN_OPERATORS = tuple(_OPERATORS)
 KNOWN_ARCHITECTURES = tuple(_ARCHITECTURES)
@@ -165,6 +171,25 @@ def _kernel_knows(flags: int) -> bool:
     return seccomp_flags_known(
         flags | FLAG_NEW_LISTENER if flags & FLAG_WAIT_KILLABLE_RECV else flags
     )
+
+
+def token(architecture: str) -> int:
+    """The number by which libseccomp knows an architecture.
+
+    Raises:
+        InvalidArgument: there is none of that name.
+    """
+    return _look_up(_ARCHITECTURES, architecture, "architecture")
+
+
+def audit_arch(architecture: str) -> int:
+    """What a filter sees as architecture: for x32 that is the one of x86-64.
+
+    Raises:
+        InvalidArgument: there is none of that name.
+    """
+    found = token(architecture)
+    return _X86_64 if found == _X32 else found
 
 
 def check(profile: Profile) -> None:

@@ -27,6 +27,7 @@ _DIRECTORIES = (
     "/usr/local/lib",
 )
 UNKNOWN_SYSCALL = -1  # __NR_SCMP_ERROR; other negative numbers stand for calls of other machines
+_MOST_SYSCALLS = 1024  # numbers end near 470
 _OPTIMIZE = 8  # SCMP_FLTATR_CTL_OPTIMIZE
 BINARY_TREE = 2
 
@@ -67,6 +68,10 @@ class Library:
         handle.seccomp_export_bpf.argtypes = (context, number)
         handle.seccomp_syscall_resolve_name.argtypes = (ctypes.c_char_p,)
         handle.seccomp_syscall_resolve_name_arch.argtypes = (token, ctypes.c_char_p)
+        handle.seccomp_syscall_resolve_num_arch.argtypes = (token, number)
+        handle.seccomp_syscall_resolve_num_arch.restype = ctypes.c_void_p
+        handle.free.argtypes = (ctypes.c_void_p,)  # libc's, which the library is linked with
+        handle.free.restype = None
         handle.seccomp_version.restype = ctypes.POINTER(ctypes.c_uint * 3)
         handle.seccomp_rule_add_array.argtypes = (
             context,
@@ -94,6 +99,24 @@ class Library:
     def resolve_for(self, arch: int, name: str) -> int:
         """The number of a system call on an architecture; negative if it does not have it."""
         return int(self._library.seccomp_syscall_resolve_name_arch(arch, name.encode()))
+
+    def names(self) -> tuple[str, ...]:
+        """The system calls of this machine that the library knows, by number."""
+        arch = self.native_arch()
+        found = (self.name_of(arch, number) for number in range(_MOST_SYSCALLS))
+        return tuple(name for name in found if name)
+
+    def name_of(self, arch: int, number: int) -> str:
+        """The name of a system call on an architecture, "" if it has none of that number."""
+        import ctypes
+
+        found = self._library.seccomp_syscall_resolve_num_arch(arch, number)
+        if not found:
+            return ""
+        try:
+            return ctypes.string_at(found).decode()
+        finally:
+            self._library.free(found)
 
     def filter(self, default_action: int) -> Rules:
         """A filter for this machine's architecture without any rule.

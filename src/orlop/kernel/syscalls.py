@@ -22,7 +22,14 @@ _SECCOMP_SET_MODE_FILTER = 1
 _BPF_ATTRIBUTE_BYTES = 192
 
 # Of x86-64, and of the generic table that arm64 and all later machines have.
-_NUMBERS = {"bpf": (321, 280), "seccomp": (317, 277)}
+_NUMBERS = {
+    "bpf": (321, 280),
+    "mount": (165, 40),
+    "ptrace": (101, 117),
+    "seccomp": (317, 277),
+    "setns": (308, 268),
+    "umount2": (166, 39),
+}
 _COLUMNS = {"x86_64": 0, "aarch64": 1}
 
 _libc: Any = None
@@ -49,6 +56,42 @@ def bpf(command: int, attribute: bytes) -> tuple[int, bytes]:
     return _call("bpf", command, buffer, _BPF_ATTRIBUTE_BYTES), buffer.raw
 
 
+def ptrace(request: int, thread: int, address: int = 0, data: int | bytearray = 0) -> int:
+    """The result of ptrace(2), as the system call gives it.
+
+    Args:
+        request: PTRACE_SEIZE (0x4206) and so on.
+        thread: the id of the thread that is traced.
+        address: what the request takes it for.
+        data: a number, or a buffer that the kernel writes into or reads from.
+
+    Raises:
+        SyscallError: as in ptrace(2).
+        Unsupported: the machine is neither x86-64 nor arm64.
+    """
+    import ctypes
+
+    if isinstance(data, bytearray):
+        return _call(
+            "ptrace", request, thread, address, (ctypes.c_char * len(data)).from_buffer(data)
+        )
+    return _call("ptrace", request, thread, address, data)
+
+
+def setns(fd: int, flag: int) -> None:
+    """The calling thread is in the namespace of that descriptor; other threads are not.
+
+    Args:
+        fd: of a namespace, or a pidfd.
+        flag: the CLONE_NEW* bit of its kind.
+
+    Raises:
+        SyscallError: as in setns(2).
+        Unsupported: the machine is neither x86-64 nor arm64.
+    """
+    _call("setns", fd, flag)
+
+
 def seccomp_flags_known(flags: int) -> bool:
     """Whether the running kernel knows these SECCOMP_FILTER_FLAG_ bits; see seccomp(2)."""
     try:
@@ -57,6 +100,30 @@ def seccomp_flags_known(flags: int) -> bool:
     except SyscallError as error:
         return error.errno == errno.EFAULT
     return False
+
+
+def mount(source: str, target: str, flags: int) -> None:
+    """mount(2) without a file system type: a bind mount, or a change of propagation.
+
+    Raises:
+        SyscallError: as in mount(2); its path is the target.
+    """
+    try:
+        _call("mount", os.fsencode(source), os.fsencode(target), None, flags, None)
+    except SyscallError as error:
+        raise SyscallError("mount", error.errno, target) from None
+
+
+def umount2(target: str, flags: int) -> None:
+    """umount2(2).
+
+    Raises:
+        SyscallError: as in umount2(2); its path is the target.
+    """
+    try:
+        _call("umount2", os.fsencode(target), flags)
+    except SyscallError as error:
+        raise SyscallError("umount2", error.errno, target) from None
 
 
 def _call(name: str, *arguments: Any) -> int:

@@ -17,11 +17,13 @@ from pathlib import Path
 
 import pytest
 
-from orlop.kernel import process, seccomp
+from orlop.kernel import process, seccomp, seccomp_live
 from orlop.kernel.capabilities import DOCKER_DEFAULT
 from orlop.kernel.seccomp import ArgRule, Filter, Profile, SyscallRule
 from orlop.runtime.seccomp_default import default_profile
 from tests.bpf import AARCH64, X32_BIT, X86, X86_64, decide
+from tests.integration.support import filtered
+from tests.integration.support.filtered import call, libc
 
 pytestmark = [
     pytest.mark.requires_root,
@@ -29,28 +31,11 @@ pytestmark = [
 ]
 
 GETPPID, MKDIR, SOCKET, CLONE3, IO_URING_SETUP, KEYCTL = 110, 83, 41, 435, 425, 250
-PR_SET_NO_NEW_PRIVS = 38
-SYS_SECCOMP, SECCOMP_SET_MODE_FILTER = 317, 1
-
-_libc = ctypes.CDLL(None, use_errno=True)
-_libc.syscall.restype = ctypes.c_long
-
-
-def call(number: int, *args: int) -> int:
-    """The negative error number of a system call, or its result."""
-    result = _libc.syscall(ctypes.c_long(number), *(ctypes.c_ulong(word) for word in args))
-    return -ctypes.get_errno() if result == -1 else int(result)
 
 
 def load(found: Filter) -> int:
     """Load a filter for this process for good; the listener's descriptor if it has one."""
-    buffer = ctypes.create_string_buffer(found.program, len(found.program))
-    length = len(found.program) // 8
-    program = ctypes.create_string_buffer(struct.pack("HxxxxxxP", length, ctypes.addressof(buffer)))
-    assert _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
-    result = call(SYS_SECCOMP, SECCOMP_SET_MODE_FILTER, found.flags, ctypes.addressof(program))
-    assert result >= 0, os.strerror(-result)
-    return result
+    return filtered.load(found.program, found.flags)
 
 
 def under(profile: Profile, numbers: list[tuple[int, ...]]) -> list[int] | int:
@@ -150,10 +135,10 @@ SECCOMP_IOCTL_NOTIF_SEND = 0xC0182101
 def answer_one(listener: int, result: int) -> tuple[int, int, int]:
     """Number and first arguments of the next call, which gets this result (or negative errno)."""
     request = ctypes.create_string_buffer(NOTIFICATION.size)
-    assert _libc.ioctl(listener, ctypes.c_ulong(SECCOMP_IOCTL_NOTIF_RECV), request) == 0
+    assert libc.ioctl(listener, ctypes.c_ulong(SECCOMP_IOCTL_NOTIF_RECV), request) == 0
     ident, _, _, number, _, _, first, second, *_ = NOTIFICATION.unpack(request)
     reply = RESPONSE.pack(ident, max(result, 0), min(result, 0), 0)
-    assert _libc.ioctl(listener, ctypes.c_ulong(SECCOMP_IOCTL_NOTIF_SEND), reply) == 0
+    assert libc.ioctl(listener, ctypes.c_ulong(SECCOMP_IOCTL_NOTIF_SEND), reply) == 0
     return number, first, second
 
 
@@ -181,29 +166,6 @@ def test_notification() -> None:
         os.close(listener)
         assert os.waitpid(child, 0)[1] == 0
         assert seen == [(MKDIR, 7, 8), (MKDIR, 9, 10)]
-
-
-PTRACE_ATTACH, PTRACE_DETACH, PTRACE_SECCOMP_GET_FILTER = 16, 17, 0x420C
-
-
-def filters_of(pid: int) -> list[bytes]:
-    """The filters of a process as the kernel has them, the last loaded first (ptrace(2))."""
-    _libc.ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_ulong, ctypes.c_void_p)
-    _libc.ptrace.restype = ctypes.c_long
-    assert _libc.ptrace(PTRACE_ATTACH, pid, 0, None) == 0
-    os.waitpid(pid, 0x40000000)  # __WALL
-    found: list[bytes] = []
-    try:
-        while True:
-            length = _libc.ptrace(PTRACE_SECCOMP_GET_FILTER, pid, len(found), None)
-            if length < 0:
-                assert ctypes.get_errno() == errno.ENOENT
-                return found
-            program = ctypes.create_string_buffer(length * 8)
-            _libc.ptrace(PTRACE_SECCOMP_GET_FILTER, pid, len(found), program)
-            found.append(program.raw)
-    finally:
-        _libc.ptrace(PTRACE_DETACH, pid, 0, None)
 
 
 def as_json(profile: Profile) -> dict[str, object]:
@@ -275,9 +237,8 @@ def runc_filter(tmp_path: Path) -> Callable[[Profile], bytes]:
         runc("run", "--detach", "--bundle", str(tmp_path), "--pid-file", str(pid_file), "box")
         try:
             pid = int(pid_file.read_text())
-            assert process.read_status(pid).seccomp_mode == 2
-            (program,) = filters_of(pid)
-            return program
+            (found,) = seccomp_live.read_filters(process.identify(pid))
+            return found.program
         finally:
             runc("delete", "--force", "box")
 

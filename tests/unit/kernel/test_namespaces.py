@@ -66,3 +66,37 @@ def test_type_of_refuses_what_is_no_namespace(tmp_path: Path) -> None:
     for path in (file, fifo, tmp_path, Path("/dev/null")):
         with pytest.raises(InvalidArgument, match="not a namespace"):
             namespaces.type_of(str(path))
+
+
+def test_lineage_goes_up_to_what_can_be_seen() -> None:
+    own, *above = namespaces.lineage("/proc/self/ns/uts")
+    assert (own.kind, own.inode) == (namespaces.UTS, namespaces.identify("/proc/self/ns/uts").inode)
+    assert (own.owner_uid, own.parent) == (None, None)
+    assert [entry.kind for entry in above] in ([], [namespaces.USER])
+    if above:
+        assert own.owner == above[0].inode
+        assert above[0].owner_uid == 0
+
+
+def test_lineage_of_what_is_no_namespace(tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgument, match="not a namespace"):
+        namespaces.lineage(str(tmp_path))
+    with pytest.raises(SyscallError):
+        namespaces.lineage(f"{tmp_path}/none")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("net:[4026531840]", (namespaces.NETWORK, 4026531840)),
+        ("mnt:[1]", (namespaces.MOUNT, 1)),
+        ("socket:[1]", None),
+        ("net:[x]", None),
+        ("net:", None),
+        ("/proc/1/ns/net", None),
+        ("pipe:[12]", None),
+        ("", None),
+    ],
+)
+def test_links(text: str, expected: tuple[namespaces.NamespaceType, int] | None) -> None:
+    assert namespaces.parse_link(text) == expected

@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from orlop.errors import NotFound, SyscallError
-from orlop.kernel import process
+from orlop.kernel import idmap, process
 from orlop.kernel.capabilities import CapabilitySets
 from orlop.kernel.process import Identity
 
@@ -59,7 +62,7 @@ def unused_pid() -> int:
 @pytest.mark.parametrize("comm", ["sleep", "a b", ") R 1 2 3", "((", "x) (y", "\r) S 7", ""])
 def test_stat_is_parsed_whatever_the_name(comm: str) -> None:
     text = f"77 ({comm}) D 5 " + " ".join(str(number) for number in range(5, 53)) + "\n"
-    assert process.parse_stat(text) == process.Stat(77, comm, "D", 5, 22)
+    assert process.parse_stat(text) == process.Stat(77, comm, "D", 5, 22, 9)
 
 
 def test_status() -> None:
@@ -116,6 +119,15 @@ def test_a_process_that_is_gone_is_not_found() -> None:
         with pytest.raises(NotFound, match=str(pid)):
             look(pid)
     assert process.children(pid) == ()
+
+
+def test_rlimits_of_another_process(sleeper: subprocess.Popen[bytes]) -> None:
+    resource.prlimit(sleeper.pid, resource.RLIMIT_NOFILE, (7, 11))
+    found = process.read_rlimits(sleeper.pid)
+    assert found["RLIMIT_NOFILE"] == (7, 11)
+    assert len(found) == 16
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    assert found["RLIMIT_CORE"] == (soft & (1 << 64) - 1, hard & (1 << 64) - 1)
 
 
 def test_namespaces_are_those_of_the_links() -> None:
@@ -194,3 +206,84 @@ def test_a_wrong_signal_is_an_error(sleeper: subprocess.Popen[bytes]) -> None:
             process.send_signal(pidfd, 4711)
     finally:
         os.close(pidfd)
+
+
+def test_oom_scores() -> None:
+    score, adjusted = process.oom_scores(os.getpid())
+    assert 0 <= score <= 2000
+    assert -1000 <= adjusted <= 1000
+
+
+def test_everybody_is_there() -> None:
+    pids = process.everybody()
+    assert os.getpid() in pids
+    assert list(pids) == sorted(pids)
+
+
+def test_command_line() -> None:
+    argv = ("sh", "-c", "echo ready; read line", "")
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        # The arguments are there a moment after execve(2) has let go of the old program's files.
+        assert child.stdout.readline() == b"ready\n"
+        assert process.command_line(child.pid) == argv
+    with pytest.raises(NotFound):
+        process.command_line(unused_pid())
+
+
+def test_cgroup_paths_are_absolute() -> None:
+    paths = process.cgroup_paths(os.getpid())
+    assert paths
+    assert all(path.startswith("/") for path in paths.values())
+
+
+def test_threads_and_their_namespaces() -> None:
+    pid = os.getpid()
+    assert pid in process.threads(pid)
+    assert process.namespaces(pid, pid) == process.namespaces(pid)
+    assert process.threads(unused_pid()) == ()
+
+
+def test_open_namespaces() -> None:
+    fd = os.open("/proc/self/ns/ipc", os.O_RDONLY)
+    try:
+        kind, inode = process.open_namespaces(os.getpid())[fd]
+        assert (kind.name, inode) == ("ipc", os.fstat(fd).st_ino)
+    finally:
+        os.close(fd)
+    assert fd not in process.open_namespaces(os.getpid())
+    assert process.open_namespaces(unused_pid()) == {}
+
+
+def test_start_time(sleeper: subprocess.Popen[bytes]) -> None:
+    assert abs(process.started_at(process.identify(sleeper.pid)) - time.time()) < 60
+
+
+def test_a_thread_is_no_process() -> None:
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    try:
+        assert thread.native_id is not None
+        with pytest.raises(NotFound):
+            process.open_pidfd(thread.native_id)
+    finally:
+        done.set()
+        thread.join()
+
+
+def test_kernel_threads_have_a_flag() -> None:
+    assert not process.read_stat(os.getpid()).is_kernel_thread
+    assert process.Stat(2, "kthreadd", "S", 0, 1, flags=0x208040).is_kernel_thread
+
+
+def test_id_maps() -> None:
+    users, groups = process.id_maps(os.getpid())
+    assert idmap.to_container(users, os.getuid()) == os.getuid()
+    assert idmap.to_container(groups, os.getgid()) == os.getgid()
+
+
+def test_of_what_has_ended_nothing_is_known() -> None:
+    for read in (process.oom_scores, process.id_maps):
+        with pytest.raises(NotFound):
+            read(1 << 22)

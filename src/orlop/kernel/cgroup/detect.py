@@ -80,33 +80,84 @@ class CgroupLayout(Record):
         return next((found for found in self.hierarchies if name and found.name == name), None)
 
 
-def parse(mountinfo: str, proc_cgroup: str, controllers_v2: str = "") -> CgroupLayout:
-    """The layout that these files describe, v1 first.
+class Membership(Record):
+    """The cgroup that one process is in, in one hierarchy, whether we can see it or not.
+
+    Attributes:
+        path: as /proc/PID/cgroup shows it to us: below the root of our cgroup namespace, "/../"
+            in front of what is outside.
+        controllers: of a v1 hierarchy.
+        v2: whether it is the unified hierarchy.
+        name: of a v1 hierarchy that has one.
+        mount: the host path at which the hierarchy is mounted, "" if it is nowhere.
+        root: the cgroup that is shown there, in the words of `path`.
+    """
+
+    path: str
+    controllers: tuple[str, ...] = ()
+    v2: bool = False
+    name: str = ""
+    mount: str = ""
+    root: str = "/"
+
+    @property
+    def directory(self) -> str:
+        """The host path of the cgroup's directory; "" if it is outside what is mounted here."""
+        below = _inside(self.root, self.path)
+        if not self.mount or below is None:
+            return ""
+        return self.mount + below.rstrip("/")
+
+
+def memberships(mountinfo: str, proc_cgroup: str) -> tuple[Membership, ...]:
+    """The cgroups that a process is in, v1 first.
 
     Args:
-        mountinfo: the content of /proc/self/mountinfo.
-        proc_cgroup: that of /proc/self/cgroup.
-        controllers_v2: that of cgroup.controllers at the v2 mount point.
+        mountinfo: the content of our own /proc/self/mountinfo.
+        proc_cgroup: that of the process's /proc/PID/cgroup.
     """
     mounts = _cgroup_mounts(mountinfo)
     found = []
     for line in proc_cgroup.splitlines():
         _, names, path = line.split(":", 2)
         mount = _mount_of(mounts, names)
-        if mount is None:  # known to the kernel, but mounted nowhere
-            continue
         found.append(
-            Hierarchy(
-                mount=mount.point,
+            Membership(
+                path=path.removesuffix(" (deleted)"),
                 controllers=_controllers(names),
                 v2=not names,
                 name=_name(names),
-                root=mount.root,
-                own=_below(mount.root, path.removesuffix(" (deleted)")),
+                mount=mount.point if mount else "",
+                root=mount.root if mount else "/",
             )
         )
-    layout = CgroupLayout(tuple(sorted(found, key=lambda hierarchy: hierarchy.v2)))
-    return _with_controllers(layout, controllers_v2)
+    return tuple(sorted(found, key=lambda membership: membership.v2))
+
+
+def parse(mountinfo: str, proc_cgroup: str, controllers_v2: str = "") -> CgroupLayout:
+    """The layout that these files describe, v1 first.
+
+    What a mount does not show is taken for its top: in a container without a cgroup namespace
+    /proc/self/cgroup may name a cgroup of the host that is not there.
+
+    Args:
+        mountinfo: the content of /proc/self/mountinfo.
+        proc_cgroup: that of /proc/self/cgroup.
+        controllers_v2: that of cgroup.controllers at the v2 mount point.
+    """
+    found = (
+        Hierarchy(
+            mount=member.mount,
+            controllers=member.controllers,
+            v2=member.v2,
+            name=member.name,
+            root=member.root,
+            own=_inside(member.root, member.path) or "/",
+        )
+        for member in memberships(mountinfo, proc_cgroup)
+        if member.mount  # else it is known to the kernel, but mounted nowhere
+    )
+    return _with_controllers(CgroupLayout(tuple(found)), controllers_v2)
 
 
 def _with_controllers(layout: CgroupLayout, controllers_v2: str) -> CgroupLayout:
@@ -155,17 +206,13 @@ def _name(names: str) -> str:
     return next((name[5:] for name in names.split(",") if name.startswith("name=")), "")
 
 
-def _below(root: str, path: str) -> str:
-    """A cgroup of the hierarchy as seen below a mount that shows `root`.
-
-    What the mount does not show is taken for its top: in a container without a cgroup namespace
-    /proc/self/cgroup may name a cgroup of the host that is not there.
-    """
-    if root == "/":
-        return path
-    if path.startswith(root + "/"):
-        return path[len(root) :]
-    return "/"
+def _inside(root: str, path: str) -> str | None:
+    """A cgroup of the hierarchy as seen below a mount of `root`; None if it is not there."""
+    if path == root:
+        return "/"
+    below = path.removeprefix(root.rstrip("/"))
+    shown = path.startswith(root) and below.startswith("/") and below.split("/")[1] != ".."
+    return below if shown else None
 
 
 def _unescape(field: str) -> str:
@@ -187,6 +234,15 @@ def detect() -> CgroupLayout:
     if _detected is None:
         _detected = read_layout("/proc/self")
     return _detected
+
+
+def read_memberships(pid: int) -> tuple[Membership, ...]:
+    """The cgroups that a process is in, in the hierarchies as they are mounted for us.
+
+    Raises:
+        SyscallError: there is no such process.
+    """
+    return memberships(control.read("/proc/self/mountinfo"), control.read(f"/proc/{pid}/cgroup"))
 
 
 def read_layout(proc: str) -> CgroupLayout:

@@ -119,6 +119,13 @@ class Exceptions(Record):
     allow: bool
     accesses: Mapping[Devices, int]
 
+    def permits(self, devices: Devices, access: int) -> bool:
+        """Whether one who needs all of `access` to one of these devices gets it."""
+        found = (known for other, known in self.accesses.items() if other.contains(devices))
+        if self.allow:
+            return not any(known & access for known in found)
+        return any(known & access == access for known in found)
+
 
 def exceptions(rules: Iterable[DeviceRule]) -> Exceptions:
     """The v1 state that means the same as the rules.
@@ -200,15 +207,16 @@ def transition(now: Exceptions, target: Exceptions) -> tuple[tuple[str, str], ..
         present = now.accesses
     for devices, access in present.items():
         if dropped := access & ~target.accesses.get(devices, 0):
-            writes.append(("devices.deny", f"{devices} {_letters(dropped)}"))
+            writes.append(("devices.deny", f"{devices} {letters(dropped)}"))
     file = "devices.deny" if target.allow else "devices.allow"
     for devices, access in target.accesses.items():
         if gained := access & ~present.get(devices, 0):
-            writes.append((file, f"{devices} {_letters(gained)}"))
+            writes.append((file, f"{devices} {letters(gained)}"))
     return tuple(writes)
 
 
-def _letters(access: int) -> str:
+def letters(access: int) -> str:
+    """Accesses as the kernel and the specification write them: "rwm"."""
     return "".join(letter for letter, bit in _LETTERS if access & bit)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Protocol
 
+    from orlop.kernel.cgroup.detect import CgroupLayout
     from orlop.kernel.cgroup.settings import Place
     from orlop.kernel.cgroup.writes import Files
 
@@ -48,14 +49,18 @@ class Subtree(Record):
 
 
 class HostFacts:
-    """`Facts` from the cgroup file systems as they are mounted."""
+    """`Facts` from the cgroup file systems as they are mounted.
 
-    def __init__(self, huge_pages: str = "/sys/kernel/mm/hugepages") -> None:
+    With `probe` a cgroup may be made for a moment, to see what one has.
+    """
+
+    def __init__(self, huge_pages: str = "/sys/kernel/mm/hugepages", *, probe: bool = True) -> None:
         self._huge_pages = huge_pages
+        self._probe = probe
 
     def files(self, place: Place) -> PlaceFiles:
         """The control files of a cgroup."""
-        return PlaceFiles(place, self._huge_pages)
+        return PlaceFiles(place, self._huge_pages, probe=self._probe)
 
     def subtree(self, directory: str) -> Subtree | None:
         """What a v2 cgroup gives its children; None if it does not exist."""
@@ -78,11 +83,28 @@ class HostFacts:
         return "it is frozen" if frozen or state != "THAWED" else ""
 
 
+def limits_swap(layout: CgroupLayout) -> bool:
+    """Whether memory and swap together can be limited here; a kernel may be told not to count swap.
+
+    Of v2 a cgroup that is not the root has to be looked at; where there is none, it is believed.
+    """
+    from orlop.kernel.cgroup.settings import place_in
+
+    found = layout.of("memory")
+    if found is None:
+        return False
+    if not found.v2:
+        return os.path.exists(f"{found.mount}/memory.memsw.limit_in_bytes")
+    somewhere = place_in(found, found.directory(found.own))
+    return HostFacts().files(somewhere).has("memory.swap.max") is not False
+
+
 class PlaceFiles:
     """`Files` of one cgroup that may not exist yet."""
 
-    def __init__(self, place: Place, huge_pages: str) -> None:
+    def __init__(self, place: Place, huge_pages: str, *, probe: bool = True) -> None:
         self._place = place
+        self._may_probe = probe
         self._huge_pages = huge_pages
         self._exists = os.path.isdir(place.directory)
 
@@ -100,7 +122,7 @@ class PlaceFiles:
         for directory in self._examples():
             if self._shows(directory, controller):
                 return os.path.exists(f"{directory}/{name}")
-        return None if self._place.v2 else self._probe(name)
+        return None if self._place.v2 or not self._may_probe else self._probe(name)
 
     def _examples(self) -> Iterator[str]:
         """Cgroups of the same hierarchy, the nearest first, without the root."""

@@ -9,7 +9,9 @@ import time
 
 from orlop.errors import DeadlineExceeded
 from orlop.kernel.cgroup import control
+from orlop.kernel.cgroup.detect import detect
 from orlop.kernel.cgroup.events import EventFile
+from orlop.kernel.process import cgroup_paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,3 +106,20 @@ class FreezerV2:
 
     def _write(self, value: str) -> bool:
         return control.write_if_there(f"{self._directory}/cgroup.freeze", value)
+
+
+def holds(pid: int) -> bool:
+    """Whether a v1 freezer has stopped a process, or is about to.
+
+    Such a process does not even stop for a tracer, unlike one that a v2 cgroup has frozen. A
+    freezer that is not mounted here cannot be asked, and counts as none.
+    """
+    hierarchy = detect().of("freezer")
+    if hierarchy is None or hierarchy.v2:
+        return False
+    paths = cgroup_paths(pid)
+    path = next((path for names, path in paths.items() if "freezer" in names.split(",")), "/..")
+    if path.startswith("/.."):  # above what is mounted here
+        return False
+    state = control.read_or(f"{hierarchy.directory(path)}/freezer.state", "THAWED")
+    return state.strip() != "THAWED"

@@ -183,11 +183,14 @@ class Cgroup:
 
     # --- resources --------------------------------------------------------------------------
 
-    def update(self, resources: Resources) -> None:
+    def update(self, resources: Resources) -> tuple[Setting, ...]:
         """The resources that are asked are in force; the others are as before.
 
         If the kernel refuses one, those that were already changed get their former values again.
         Device rules replace the former ones as a whole.
+
+        Returns:
+            What was written, without the device rules of v2.
 
         Raises:
             SpecError: a value is not valid, or does not fit one that is in force.
@@ -207,11 +210,13 @@ class Cgroup:
         self._check_usage(resources)
         needed = [s for s in enabling(self._where, written, facts) if not s.optional]
         program, device_settings = device_rules(self._where, resources.devices, _device_state)
-        _write_all((*needed, *written, *device_settings))
+        everything = (*needed, *written, *device_settings)
+        _write_all(everything)
         if program:
             from orlop.kernel.cgroup.devices_attach import replace
 
             replace(self.entry().directory, program)
+        return everything
 
     def _check_usage(self, resources: Resources) -> None:
         """runtime-spec config-linux.md#memory, checkBeforeUpdate. v1 checks by itself."""

@@ -98,6 +98,8 @@ def _remove_now(directory: str) -> bool:
     try:
         os.rmdir(directory)  # few cgroups have others in them
         return True
+    except FileNotFoundError:
+        return True
     except OSError:
         pass
     for cgroup in reversed(tree(directory)):

@@ -262,3 +262,22 @@ def test_wrong_rules(field: str, rule: DeviceRule) -> None:
         with pytest.raises(SpecError) as caught:
             convert((rule,))
         assert caught.value.field == f"linux.resources.{field}"
+
+
+def test_one_exception_has_to_permit_all_accesses() -> None:
+    null = Devices(CHARACTER, 1, 3)
+    listed = parse_list("c 1:* r\nc 1:3 w\nb *:* m\n")
+    assert listed.permits(null, READ)
+    assert listed.permits(null, WRITE)
+    assert not listed.permits(null, READ | WRITE)
+    assert not listed.permits(null, MKNOD)
+    assert listed.permits(Devices(BLOCK, 8, 0), MKNOD)
+    assert parse_list("a *:* rwm\n").permits(null, READ | WRITE | MKNOD)
+
+
+def test_one_exception_is_enough_to_deny() -> None:
+    null = Devices(CHARACTER, 1, 3)
+    all_but = Exceptions(allow=True, accesses={null: WRITE})
+    assert not all_but.permits(null, READ | WRITE)
+    assert all_but.permits(null, READ)
+    assert all_but.permits(Devices(CHARACTER, 1, 5), WRITE)
