@@ -150,7 +150,12 @@ class LaunchError(OrlopError):
         op_index: its position in the plan, from 0.
         errno: the kernel's error number, 0 where there is none.
         path: the path or name that was worked on, "" where there is none.
+        plan: what was being performed (an `orlop.launch.plan.Plan`), None if nobody knows.
+        report: how far it came (an `orlop.launch.report.Report`), None likewise.
     """
+
+    plan: Any = None
+    report: Any = None
 
     def __init__(
         self, message: str, *, op: str, op_index: int, errno: int, path: str = "", hint: str = ""

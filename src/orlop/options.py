@@ -1,8 +1,10 @@
 """Options of the command line as tables, in the forms that runc's callers use.
 
-`--flag`, `--flag=false`, `--name value`, `--name=value`, `-n value`, repeated lists; a single dash
-does as well before long names, as Go programs have it. Options end at the first word that is
-none, or at `--`. argparse would take longer to import than the rest of a command takes.
+`--flag`, `--flag=false`, `--name value`, `--name=value`, `-n value`, repeated lists, and pairs,
+which take the next two words; a single dash does as well before long names, as Go programs have it.
+With `clusters` it stands before single letters instead, as Docker has it: `-it`, `-p80:80`,
+`-itv /a:/b`. Options end at the first word that is none, or at `--`. argparse would take longer to
+import than the rest of a command takes.
 """
 
 from __future__ import annotations
@@ -12,9 +14,9 @@ from orlop.records import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-FLAG, TEXT, NUMBER, LIST = "flag", "text", "number", "list"
+FLAG, TEXT, NUMBER, LIST, PAIR = "flag", "text", "number", "list", "pair"
 
 _TRUE = ("true", "1", "t", "T", "TRUE", "True")
 _FALSE = ("false", "0", "f", "F", "FALSE", "False")
@@ -35,11 +37,19 @@ class Option(Record):
 
 
 class Values:
-    """The options that were given, by key, and the words behind them."""
+    """The options that were given, by key, and the words behind them.
 
-    def __init__(self, given: Mapping[str, list[str]], words: Sequence[str]) -> None:
-        self._given = given
+    Attributes:
+        words: what comes after the options.
+        in_order: key, value, and the name by which it was given, of all of them.
+    """
+
+    def __init__(self, in_order: Sequence[tuple[str, str, str]], words: Sequence[str]) -> None:
+        self.in_order = tuple(in_order)
         self.words = tuple(words)
+        self._given: dict[str, list[str]] = {}
+        for key, value, _ in in_order:
+            self._given.setdefault(key, []).append(value)
 
     def given(self, key: str) -> bool:
         """Whether the option stands on the command line at all."""
@@ -63,38 +73,61 @@ class Values:
         return tuple(self._given.get(key, ()))
 
 
-def parse(options: Sequence[Option], words: Sequence[str]) -> Values:
+def parse(options: Sequence[Option], words: Sequence[str], *, clusters: bool = False) -> Values:
     """The options at the beginning of `words`, and the rest.
 
     Raises:
         InvalidArgument: an unknown option, one without its value, or a value of the wrong form.
     """
-    by_name = {name.lstrip("-"): option for option in options for name in option.names}
-    given: dict[str, list[str]] = {}
-    at = 0
-    while at < len(words):
-        word = words[at]
+    dashes = "" if clusters else "-"  # which are not looked at
+    by_name = {name.lstrip(dashes): option for option in options for name in option.names}
+    given: list[tuple[str, str, str]] = []
+    rest = list(words)
+    while rest and rest[0].startswith("-") and rest[0] != "-":
+        word = rest.pop(0)
         if word == "--":
-            at += 1
             break
-        if not word.startswith("-") or word == "-":
-            break
-        at += 1
-        name, equals, value = word.lstrip("-").partition("=")
+        short = clusters and not word.startswith("--")
+        for name, value in _letters(by_name, word) if short else (_named(word),):
+            option = by_name.get(name.lstrip(dashes))
+            if option is None:
+                raise InvalidArgument(f"unknown option {name}", hint="see --help")
+            text = _value_of(option, name, rest) if value is None else value
+            _check(option, name, text)
+            given.append((option.key, text, name))
+            if option.kind == PAIR:
+                given.append((option.key, _value_of(option, name, rest), name))
+    return Values(given, rest)
+
+
+def _named(word: str) -> tuple[str, str | None]:
+    """Name and value of `--name=value`; None without one."""
+    name, equals, value = word.partition("=")
+    return name, value if equals else None
+
+
+def _letters(by_name: Mapping[str, Option], word: str) -> Iterator[tuple[str, str | None]]:
+    """The options of a word as -it, -p80:80 or -i=false, one by one."""
+    letters = word[1:]
+    while letters:
+        name, letters = f"-{letters[0]}", letters[1:]
         option = by_name.get(name)
-        if option is None:
-            raise InvalidArgument(f"unknown option {word.partition('=')[0]}", hint="see --help")
-        if not equals:
-            if option.kind == FLAG:
-                value = "true"
-            elif at < len(words):
-                value = words[at]
-                at += 1
-            else:
-                raise InvalidArgument(f"option {word} needs a value")
-        _check(option, word, value)
-        given.setdefault(option.key, []).append(value)
-    return Values(given, words[at:])
+        if letters.startswith("="):
+            yield name, letters[1:]
+            return
+        if option is not None and option.kind != FLAG and letters:
+            yield name, letters
+            return
+        yield name, None
+
+
+def _value_of(option: Option, name: str, rest: list[str]) -> str:
+    """The value of an option that has none of its own: the next word."""
+    if option.kind == FLAG:
+        return "true"
+    if not rest:
+        raise InvalidArgument(f"option {name} needs a value")
+    return rest.pop(0)
 
 
 def _check(option: Option, word: str, value: str) -> None:

@@ -7,6 +7,8 @@ start. A verb's module has
     OPTIONS  its options, a tuple
     WORDS    how many words it takes behind the options: (least, most)
     EXAMPLE  (may be missing) lines for its help
+    ANYWHERE (may be missing) true: options may stand behind its words too
+    PROGRAM  (may be missing) its own verbs: then their list is the help
 """
 
 from __future__ import annotations
@@ -50,9 +52,13 @@ class Program(Record):
         Raises:
             InvalidArgument: an option is wrong, or there are too few or too many words.
         """
-        values = parse((*module.OPTIONS, HELP), words)
+        options = (*module.OPTIONS, HELP)
+        if getattr(module, "ANYWHERE", False):
+            words = options_first(options, words)
+        values = parse(options, words)
         if values.flag("help"):
-            sys.stdout.write(self._verb_help(verb, module) + "\n")
+            own = getattr(module, "PROGRAM", None)
+            sys.stdout.write((own.help() if own else self._verb_help(verb, module)) + "\n")
             return None
         least, most = module.WORDS
         if not least <= len(values.words) <= most:
@@ -63,10 +69,12 @@ class Program(Record):
         """The program's own help."""
         width = max(map(len, self.verbs))
         verbs = "\n".join(f"  {verb:<{width}}  {line}" for verb, line in self.verbs.items())
+        usage = f"{self.name}{' [OPTIONS]' if self.options else ''} COMMAND [ARGUMENTS]"
+        options = f"options:\n{describe(self.options)}\n\n" if self.options else ""
         return (
             f"{self.name}: {self.title}\n\n"
-            f"usage: {self.name} [OPTIONS] COMMAND [ARGUMENTS]\n\n"
-            f"commands:\n{verbs}\n\noptions:\n{describe(self.options)}\n\n"
+            f"usage: {usage}\n\n"
+            f"commands:\n{verbs}\n\n{options}"
             f"`{self.name} COMMAND --help` shows the options of a command."
         )
 
@@ -79,6 +87,29 @@ class Program(Record):
             f"options:\n{describe((*module.OPTIONS, HELP))}"
             + (f"\n\nexamples:{examples}" if examples else "")
         )
+
+
+def options_first(options: Sequence[Option], words: Sequence[str]) -> list[str]:
+    """The same words in an order that `parse` understands: options may stand behind others too.
+
+    A word `--` ends the options, as always.
+
+    Raises:
+        As `parse`.
+    """
+    front: list[str] = []
+    others: list[str] = []
+    rest = list(words)
+    while rest:
+        left = parse(options, rest).words
+        used = rest[: len(rest) - len(left)]
+        rest = list(left)
+        if used[-1:] == ["--"]:
+            return [*front, *used, *others, *rest]
+        front += used
+        others += rest[:1]
+        del rest[:1]
+    return [*front, "--", *others]
 
 
 def load(name: str) -> ModuleType:

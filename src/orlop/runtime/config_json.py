@@ -544,6 +544,15 @@ def parse_process(value: object) -> Process:
     return decode(_process, value, "process")
 
 
+def parse_seccomp(value: object) -> Profile:
+    """A seccomp profile from its JSON value.
+
+    Raises:
+        SpecError: a value does not fit its field.
+    """
+    return decode(_seccomp, value, "linux.seccomp")
+
+
 def parse_resources(value: object) -> Resources:
     """Resources from their JSON value (the file of `update --resources`).
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _CAPABILITIES = ("CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE")
 
 # destination, type, source, options
-_MOUNTS = (
-    ("/proc", "proc", "proc", ()),
+MOUNTS = (
+    ("/proc", "proc", "proc", ("nosuid", "noexec", "nodev")),
     ("/dev", "tmpfs", "tmpfs", ("nosuid", "strictatime", "mode=755", "size=65536k")),
     (
         "/dev/pts",
@@ -40,7 +40,7 @@ _MOUNTS = (
 # Without rights over the network namespace sysfs cannot be mounted, so the host's is bound.
 _BOUND_SYS = ("/sys", "none", "/sys", ("rbind", "nosuid", "noexec", "nodev", "ro"))
 
-_MASKED = (
+MASKED_PATHS = (
     "/proc/acpi",
     "/proc/asound",
     "/proc/interrupts",
@@ -54,7 +54,9 @@ _MASKED = (
     "/sys/devices/virtual/powercap",
     "/sys/firmware",
 )
-_READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+"""What Docker hides of the host from a container for which nobody says anything else."""
+READONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+"""What Docker then lets nobody write to."""
 
 
 def default_config(*, rootless: bool = False) -> Json:
@@ -64,7 +66,7 @@ def default_config(*, rootless: bool = False) -> Json:
         "process": _process(),
         "root": {"path": "rootfs", "readonly": True},
         "hostname": "orlop",
-        "mounts": [_mount(*mount) for mount in (_rootless_mounts() if rootless else _MOUNTS)],
+        "mounts": [_mount(*mount) for mount in (_rootless_mounts() if rootless else MOUNTS)],
         "linux": _rootless_linux() if rootless else _linux(),
     }
 
@@ -98,7 +100,7 @@ def _mount(destination: str, kind: str, source: str, options: tuple[str, ...]) -
 
 def _rootless_mounts() -> tuple[tuple[str, str, str, tuple[str, ...]], ...]:
     """The mounts without ids that are not mapped, and with the host's /sys."""
-    own = (_BOUND_SYS if mount[0] == "/sys" else mount for mount in _MOUNTS)
+    own = (_BOUND_SYS if mount[0] == "/sys" else mount for mount in MOUNTS)
     return tuple(
         (destination, kind, source, tuple(o for o in options if not o.startswith(("uid=", "gid="))))
         for destination, kind, source, options in own
@@ -110,8 +112,8 @@ def _linux() -> Json:
     return {
         "resources": {"devices": [{"allow": False, "access": "rwm"}]},
         "namespaces": [{"type": kind} for kind in kinds],
-        "maskedPaths": list(_MASKED),
-        "readonlyPaths": list(_READ_ONLY),
+        "maskedPaths": list(MASKED_PATHS),
+        "readonlyPaths": list(READONLY_PATHS),
     }
 
 
@@ -122,6 +124,6 @@ def _rootless_linux() -> Json:
         "uidMappings": [{"containerID": 0, "hostID": os.geteuid(), "size": 1}],
         "gidMappings": [{"containerID": 0, "hostID": os.getegid(), "size": 1}],
         "namespaces": [{"type": kind} for kind in kinds],
-        "maskedPaths": list(_MASKED),
-        "readonlyPaths": list(_READ_ONLY),
+        "maskedPaths": list(MASKED_PATHS),
+        "readonlyPaths": list(READONLY_PATHS),
     }

@@ -11,7 +11,7 @@ import errno
 
 from orlop.errors import Unsupported
 from orlop.kernel.namespaces import NAMESPACES, TIME
-from orlop.kernel.seccomp import ArgRule, Profile, SyscallRule
+from orlop.kernel.seccomp import OF_MACHINE, ArgRule, Profile, SyscallRule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,12 +19,6 @@ if TYPE_CHECKING:
 
 _ALLOW = "SCMP_ACT_ALLOW"
 _ERRNO = "SCMP_ACT_ERRNO"
-
-# By uname(2)'s machine: the architecture and those whose programs it can also run.
-_ARCHITECTURES = {
-    "x86_64": ("SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"),
-    "aarch64": ("SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"),
-}
 
 # Not among them, with any capability: io_uring_*, keyctl and its relatives, kexec_*, swapon,
 # userfaultfd and what else the kernel does not need for containers.
@@ -125,9 +119,9 @@ def default_profile(capabilities: Collection[str], machine: str) -> Profile:
     Raises:
         Unsupported: there is no profile for that machine.
     """
-    if machine not in _ARCHITECTURES:
+    if machine not in OF_MACHINE:
         raise Unsupported(
-            f"the default seccomp profile on {machine}", needs=" or ".join(_ARCHITECTURES)
+            f"the default seccomp profile on {machine}", needs=" or ".join(OF_MACHINE)
         )
     allowed = f"{_ALWAYS} {_ON_MACHINE[machine]}".split()
     for capability, names in _WITH_CAPABILITY.items():
@@ -141,7 +135,7 @@ def default_profile(capabilities: Collection[str], machine: str) -> Profile:
     return Profile(
         default_action=_ERRNO,
         default_errno_ret=errno.EPERM,
-        architectures=_ARCHITECTURES[machine],
+        architectures=OF_MACHINE[machine],
         syscalls=tuple(rules),
     )
 
@@ -185,25 +179,3 @@ def _blocks(holes: Collection[int], end: int) -> Iterator[tuple[int, int]]:
             size //= 2
         yield first, size
         first += size
-
-
-def profile_document(profile: Profile) -> dict[str, object]:
-    """The profile as it stands in config.json."""
-    return {
-        "defaultAction": profile.default_action,
-        "defaultErrnoRet": profile.default_errno_ret,
-        "architectures": list(profile.architectures),
-        "syscalls": [_rule_document(rule) for rule in profile.syscalls],
-    }
-
-
-def _rule_document(rule: SyscallRule) -> dict[str, object]:
-    document: dict[str, object] = {"names": list(rule.names), "action": rule.action}
-    if rule.errno_ret is not None:
-        document["errnoRet"] = rule.errno_ret
-    if rule.args:
-        document["args"] = [
-            {"index": a.index, "value": a.value, "valueTwo": a.value_two, "op": a.op}
-            for a in rule.args
-        ]
-    return document

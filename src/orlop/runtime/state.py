@@ -76,6 +76,14 @@ def check_id(container: str) -> str:
     return container
 
 
+def default_root() -> str:
+    """The host directory of all containers: below /run, or below the user's own run directory."""
+    run = os.environ.get("XDG_RUNTIME_DIR")
+    if os.geteuid() != 0 and run:
+        return os.path.join(run, "orlop-runtime")
+    return "/run/orlop-runtime"
+
+
 class Store:
     """The containers below one root directory of the host."""
 

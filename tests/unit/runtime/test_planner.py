@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from orlop.kernel.cgroup.creation import Creation, Directory, Entry
 from orlop.kernel.cgroup.detect import CgroupLayout, Hierarchy
 from orlop.kernel.idmap import IdMap
 from orlop.kernel.seccomp import Filter
@@ -348,3 +349,39 @@ def test_exec_joins_only_what_differs_and_brings_no_hooks() -> None:
     assert position(made, ops.Undumpable) < kinds(made).index("Join", position(made, ops.Clone))
     assert not find(made, ops.RunHook)
     assert made.steps[-1].op == ops.Execute(("true",), ("PATH=/bin", "HOME="), 0, 0)
+
+
+def test_exec_of_a_given_program_looks_for_none_in_the_container() -> None:
+    process = Process(cwd="/", args=("given", "one"))
+    handed = Handed(target=7, program=8)
+    made = plan_exec(make_spec(), process, make_situation(handed=handed), Joining((), None))
+    assert [step.op for step in find(made, ops.UseProgram)] == [ops.UseProgram(ops.Slot(1))]
+    assert not find(made, ops.FindProgram)
+    assert find(made, ops.Execute)[0].op == ops.Execute(
+        ("given", "one"),
+        find(made, ops.Execute)[0].op.env,  # type: ignore[attr-defined]
+    )
+
+
+@pytest.mark.parametrize("no_new_privileges", [False, True])
+def test_copied_filters_are_loaded_in_their_order(no_new_privileges: bool) -> None:
+    """With no_new_privs last, else while there is still the right to do it."""
+    process = Process(cwd="/", args=("true",), no_new_privileges=no_new_privileges)
+    filters = (Filter(b"12345678", 0, notify=False), Filter(b"87654321", 0, notify=False))
+    situation = make_situation(copied_filters=filters)
+    made = plan_exec(make_spec(), process, situation, Joining((), None))
+    loaded = [step.op for step in find(made, ops.LoadSeccomp)]
+    assert loaded == [ops.LoadSeccomp(b"12345678", 0), ops.LoadSeccomp(b"87654321", 0)]
+    late = position(made, ops.LoadSeccomp) > position(made, ops.SetCapabilities)
+    assert late == no_new_privileges
+
+
+def test_exec_can_have_a_cgroup_of_its_own() -> None:
+    creation = Creation(
+        (Directory("/sys/fs/cgroup/new", leaf=True),), Entry((), "/sys/fs/cgroup/new")
+    )
+    made = plan_exec(make_spec(), Process(cwd="/"), make_situation(), Joining((), creation))
+    assert find(made, ops.MakeCgroup)[0].op == ops.MakeCgroup("/sys/fs/cgroup/new")
+    clone = find(made, ops.Clone)[0].op
+    opened = find(made, ops.Open)[0].op
+    assert (clone.cgroup, opened.path) == (opened.out, "/sys/fs/cgroup/new")  # type: ignore[attr-defined]

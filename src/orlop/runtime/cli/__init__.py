@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from orlop import __version__
@@ -11,7 +10,7 @@ from orlop.options import FLAG, TEXT, Option, Values, parse
 from orlop.program import HELP, Program, load
 from orlop.runtime.cli.log import Log
 from orlop.runtime.spec import OCI_VERSION
-from orlop.runtime.state import Store
+from orlop.runtime.state import Store, default_root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -110,10 +109,5 @@ def _module(verb: str) -> ModuleType:
 
 
 def _root(given: Values) -> str:
-    """The state directory: as given, or below /run, or below the user's own run directory."""
-    if given.given("root"):
-        return given.text("root")
-    run = os.environ.get("XDG_RUNTIME_DIR")
-    if os.geteuid() != 0 and run:
-        return os.path.join(run, "orlop-runtime")
-    return "/run/orlop-runtime"
+    """The state directory: as given, or the default one."""
+    return given.text("root") if given.given("root") else default_root()

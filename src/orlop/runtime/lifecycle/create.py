@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from orlop.launch.executor import Launch
     from orlop.launch.plan import Plan
+    from orlop.runtime.layers import Layers
     from orlop.runtime.lifecycle.gather import Choices
     from orlop.runtime.spec import Spec
     from orlop.runtime.state import Directory, Store
@@ -56,11 +57,13 @@ class Bundle(Record):
         path: its absolute host path.
         config: the bytes of its config.json.
         spec: what they say.
+        layers: what is mounted over its root.
     """
 
     path: str
     config: bytes
     spec: Spec
+    layers: Layers | None = None
 
 
 def open_bundle(choices: Choices, warn: Warn) -> Bundle:
@@ -74,9 +77,27 @@ def open_bundle(choices: Choices, warn: Warn) -> Bundle:
     path = os.path.realpath(choices.bundle)
     config = read_config(path)
     spec = _with_listen_fds(parse_spec(jsontext.loads(config)), choices)
-    for warning in validate(spec, validation_facts(spec, no_pivot=choices.no_pivot)):
+    return checked_bundle(path, config, spec, warn, no_pivot=choices.no_pivot)
+
+
+def checked_bundle(
+    path: str,
+    config: bytes,
+    spec: Spec,
+    warn: Warn,
+    *,
+    no_pivot: bool = False,
+    layers: Layers | None = None,
+) -> Bundle:
+    """A bundle, if its configuration is right.
+
+    Raises:
+        SpecError: it is not.
+        Unsupported: this host cannot do what it asks for.
+    """
+    for warning in validate(spec, validation_facts(spec, no_pivot=no_pivot)):
         warn(warning)
-    return Bundle(path, config, spec)
+    return Bundle(path, config, spec, layers)
 
 
 def begin(
@@ -88,16 +109,17 @@ def begin(
     wait: bool = False,
     console: int | None = None,
     flags: int = 0,
+    stdio: tuple[int, int, int] = (0, 1, 2),
 ) -> Launch:
     """Starts a launcher on a new container, until its process waits (`wait`) or runs.
 
     `console` is a connected socket for the master of the terminal, if not the one of `choices`;
-    `flags` are those of the plan.
+    `flags` are those of the plan; `stdio` are descriptors of this process.
     """
     with store.new(container) as directory:
         try:
             directory.write_file("config.json", bundle.config)
-            return _launch(directory, bundle, choices, wait, console, flags)
+            return _launch(directory, bundle, choices, wait, console, flags, stdio)
         except BaseException:
             directory.remove()
             raise
@@ -118,6 +140,7 @@ def _launch(
     wait: bool,
     console: int | None,
     flags: int,
+    stdio: tuple[int, int, int],
 ) -> Launch:
     spec = bundle.spec
     _check_console(spec, choices, console)
@@ -129,7 +152,16 @@ def _launch(
             preserved=tuple(range(FIRST_PRESERVED, FIRST_PRESERVED + choices.preserve_fds)),
         )
         seccomp = compiled_seccomp(spec, directory.seccomp_cache)
-        situation = gather(spec, directory.id, bundle.path, choices, handed, flags, seccomp)
+        situation = gather(
+            spec,
+            directory.id,
+            bundle.path,
+            choices,
+            handed,
+            flags,
+            seccomp,
+            layers=bundle.layers,
+        )
         plan = plan_container(spec, situation)
         state = State(
             id=directory.id,
@@ -142,7 +174,7 @@ def _launch(
         directory.write(state)
         running = None
         try:
-            running = launch(plan, handed.fds(), name=directory.id)
+            running = launch(plan, handed.fds(), name=directory.id, stdio=stdio)
             _while_it_works(directory, plan, wait)
             pid = running.wait_created()
             state = state.replace(process=_identity(pid))

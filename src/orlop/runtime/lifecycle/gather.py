@@ -8,6 +8,7 @@ from orlop.errors import SpecError, SyscallError
 from orlop.kernel import idmap
 from orlop.kernel.cgroup import creation
 from orlop.kernel.cgroup.detect import V2
+from orlop.kernel.cgroup.facts import HostFacts
 from orlop.kernel.features import read_features
 from orlop.kernel.namespaces import BY_NAME, same
 from orlop.records import Record
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from orlop.kernel.features import Features
     from orlop.kernel.idmap import IdMap
     from orlop.kernel.seccomp import Filter
+    from orlop.runtime.layers import Layers
     from orlop.runtime.spec import Spec
 
 
@@ -49,8 +51,8 @@ class Choices(Record):
     listen_fds: int = 0
 
 
-def root_of(spec: Spec, bundle: str) -> str:
-    """The absolute host path of the root file system.
+def root_of(spec: Spec, bundle: str, *, covered: bool = False) -> str:
+    """The absolute host path of the root file system; one that will be covered may be missing.
 
     Raises:
         SpecError: the configuration names none, or it is not a directory.
@@ -58,7 +60,7 @@ def root_of(spec: Spec, bundle: str) -> str:
     if spec.root is None:
         raise SpecError("root", "it is missing", spec_ref="config.md#root")
     path = os.path.realpath(os.path.join(bundle, spec.root.path))
-    if not os.path.isdir(path):
+    if not covered and not os.path.isdir(path):
         raise SpecError("root.path", f"{path} is not a directory", spec_ref="config.md#root")
     return path
 
@@ -71,24 +73,33 @@ def gather(
     handed: Handed,
     flags: int,
     seccomp: Filter | None = None,
+    features: Features | None = None,
+    layers: Layers | None = None,
+    *,
+    foreseen: bool = False,
 ) -> Situation:
     """The facts of a container's start. Reads the host, changes nothing.
 
-    `seccomp` is what `compiled_seccomp` gives.
+    (Where there is no cgroup yet, one is made for a moment, unless the start is only `foreseen`.)
+
+    `seccomp` is what `compiled_seccomp` gives; `features` are the host's and this process's unless
+    others are given, as those of who would do it; `layers` are mounted over the root.
 
     Raises:
         SpecError, Unsupported: what is asked for cannot be had here.
     """
-    features = read_features()
+    features = features or read_features()
     privileged = features.is_privileged
     path = creation.plan_path(spec.linux.cgroups_path, container, features.cgroup)
     resources = with_device_rules(spec.linux.resources)
-    made = creation.create(features.cgroup, path, resources) if privileged else None
+    cgroup_facts = HostFacts(probe=not foreseen)
+    made = creation.create(features.cgroup, path, resources, cgroup_facts) if privileged else None
     return Situation(
         id=container,
         bundle=bundle,
-        root=root_of(spec, bundle),
+        root=root_of(spec, bundle, covered=layers is not None),
         layout=features.cgroup,
+        layers=layers,
         cgroup=made,
         handed=handed,
         seccomp=seccomp,
@@ -133,9 +144,11 @@ def _needs_id_map_helpers(spec: Spec, features: Features) -> bool:
     return any(m.size != 1 or m.host_id not in own for m in maps)
 
 
-def validation_facts(spec: Spec, *, no_pivot: bool = False) -> Facts:
-    """What `orlop.runtime.validate` has to know for this call."""
-    features = read_features()
+def validation_facts(
+    spec: Spec, *, no_pivot: bool = False, features: Features | None = None
+) -> Facts:
+    """What `orlop.runtime.validate` has to know for this call; `features` as in `gather`."""
+    features = features or read_features()
     own, maps = _joined(spec)
     return Facts(
         rootless=features.uid != 0,

@@ -8,11 +8,11 @@ from orlop.runtime.lifecycle.foreground import in_foreground
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from orlop.errors import OrlopError
     from orlop.launch.executor import Launch
-    from orlop.runtime.lifecycle.create import Warn
+    from orlop.runtime.lifecycle.create import Bundle, Warn
     from orlop.runtime.lifecycle.gather import Choices
     from orlop.runtime.spec import Spec
     from orlop.runtime.state import Store
@@ -38,7 +38,19 @@ def run(
     Returns:
         Its exit status, and what went wrong in poststop hooks. It is deleted unless `keep`.
     """
-    bundle = open_bundle(choices, warn)
+    return run_bundle(store, container, open_bundle(choices, warn), choices, keep=keep)
+
+
+def run_bundle(
+    store: Store,
+    container: str,
+    bundle: Bundle,
+    choices: Choices,
+    *,
+    keep: bool = False,
+    started: Callable[[Launch], None] | None = None,
+) -> tuple[int, Sequence[OrlopError]]:
+    """The same of a bundle that was opened; `started` gets the launcher once the program runs."""
     process = bundle.spec.process
     begun = False
 
@@ -46,6 +58,8 @@ def run(
         nonlocal begun
         launch = begin(store, container, bundle, choices, console=console, flags=STAY)
         begun = True
+        if started is not None:
+            started(launch)
         _poststart(store, container, bundle.spec)
         return launch
 

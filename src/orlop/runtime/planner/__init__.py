@@ -12,6 +12,7 @@ The order of a start:
 from __future__ import annotations
 
 from orlop.launch.plan import (
+    STAY,
     ConfigureNetDevice,
     MoveNetDevice,
     Plan,
@@ -21,7 +22,7 @@ from orlop.launch.plan import (
     WriteSysctl,
 )
 from orlop.runtime.planner.builder import Builder
-from orlop.runtime.planner.cgroups import plan_cgroup, plan_enter_cgroup, plan_existing_cgroup
+from orlop.runtime.planner.cgroups import plan_cgroup, plan_enter_cgroup, plan_joined_cgroup
 from orlop.runtime.planner.devices import (
     plan_console,
     plan_device_sources,
@@ -70,7 +71,7 @@ def plan_container(spec: Spec, situation: Situation) -> Plan:
     """
     process = process_of(spec)
     b = Builder(len(situation.handed.fds()))
-    cgroup = plan_cgroup(b, situation.cgroup)
+    cgroup = plan_cgroup(b, situation.cgroup, remove=bool(situation.flags & STAY))
     prepared = plan_sources(b, spec, situation)
     nodes = plan_device_sources(b, spec, prepared.sources) if situation.privileged else None
     plan_namespaces(b, spec, situation, cgroup.born_in)
@@ -78,7 +79,7 @@ def plan_container(spec: Spec, situation: Situation) -> Plan:
     if situation.handed.pidfd_socket is not None:
         b.launcher(SendPidfd(situation.handed.slot("pidfd_socket")), "--pidfd-socket")
     for name, device in spec.linux.net_devices.items():
-        b.launcher(MoveNetDevice(name, device.name or name), "OCI netDevices")
+        b.launcher(MoveNetDevice(name, device.name or name), "OCI linux.netDevices")
     plan_enter_cgroup(b, cgroup)
     plan_cgroup_namespace(b, spec)
     _plan_system(b, spec, situation)
@@ -88,7 +89,7 @@ def plan_container(spec: Spec, situation: Situation) -> Plan:
     plan_devices(b, spec, nodes)
     terminal = plan_console(b, spec, process, situation)
     plan_hooks(b, spec, situation, "prestart", "create_runtime", "create_container")
-    plan_enter_root(b, spec, situation)
+    plan_enter_root(b, spec, situation, prepared)
     plan_hiding(b, spec, prepared)
     plan_working_directory(b, process)
     plan_use_terminal(b, terminal)
@@ -105,7 +106,7 @@ def plan_exec(spec: Spec, process: Process, situation: Situation, joining: Joini
     """The plan of a further process in a container that runs."""
     b = Builder(len(situation.handed.fds()))
     target = situation.handed.slot("target")
-    cgroup = plan_existing_cgroup(b, joining.cgroup)
+    cgroup = plan_joined_cgroup(b, joining.cgroup)
     affinity = process.exec_cpu_affinity or CpuAffinity()
     plan_join(b, target, joining.types, cgroup.born_in)
     plan_from_outside(b, process)
@@ -135,6 +136,6 @@ def _plan_system(b: Builder, spec: Spec, situation: Situation) -> None:
     addresses = situation.net_addresses or {}
     for name, device in spec.linux.net_devices.items():
         op = ConfigureNetDevice(device.name or name, addresses.get(name, b""))
-        b.container(op, "OCI netDevices")
+        b.container(op, "OCI linux.netDevices")
     for key, value in spec.linux.sysctl.items():
-        b.container(WriteSysctl(path_of(key), value), f"OCI sysctl: {key}")
+        b.container(WriteSysctl(path_of(key), value), f"OCI linux.sysctl[{key!r}]")

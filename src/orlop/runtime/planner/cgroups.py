@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 
-from orlop.kernel.cgroup.creation import CpusetDirectory, Directory
+from orlop.kernel.cgroup.creation import CpusetDirectory, Creation, Directory
 from orlop.launch.plan import (
+    CGROUP_REMOVE,
     MAY_BE_REFUSED,
     NO_SLOT,
     AttachDeviceFilter,
@@ -25,7 +26,7 @@ from orlop.records import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from orlop.kernel.cgroup.creation import Creation, Entry
+    from orlop.kernel.cgroup.creation import Entry
     from orlop.kernel.cgroup.settings import Setting
     from orlop.launch.plan import Operation
     from orlop.runtime.planner.builder import Builder
@@ -43,24 +44,28 @@ class Way(Record):
     tasks: tuple[Slot, ...] = ()
 
 
-def plan_cgroup(b: Builder, creation: Creation | None) -> Way:
-    """Makes the container's cgroups; None leaves its process where the launcher is."""
+def plan_cgroup(b: Builder, creation: Creation | None, *, remove: bool = False) -> Way:
+    """Makes the container's cgroups; None leaves its process where the launcher is.
+
+    With `remove` the launcher, which has to stay for that, removes them at its end.
+    """
     if creation is None:
         return Way()
     for step in creation.steps:
-        b.launcher(*_operation(step))
-    way = plan_existing_cgroup(b, creation.entry)
+        b.launcher(*_operation(step, CGROUP_REMOVE if remove else 0))
+    way = plan_joined_cgroup(b, creation.entry)
     if creation.device_program:
         op = AttachDeviceFilter(way.born_in, creation.device_program)
-        b.launcher(op, "OCI resources.devices")
+        b.launcher(op, "OCI linux.resources.devices")
     return way
 
 
-def _operation(step: Directory | CpusetDirectory | Setting) -> tuple[Operation, str]:
+def _operation(step: Directory | CpusetDirectory | Setting, own: int) -> tuple[Operation, str]:
     match step:
         case Directory():
-            reason = "the container's cgroup" if step.leaf else "a cgroup above the container's"
-            return MakeCgroup(step.path), reason
+            if step.leaf:
+                return MakeCgroup(step.path, own), "the container's cgroup"
+            return MakeCgroup(step.path), "a cgroup above the container's"
         case CpusetDirectory():
             return InheritCpuset(step.path), "cpuset(7): without these nothing can run there"
         case _:
@@ -68,10 +73,12 @@ def _operation(step: Directory | CpusetDirectory | Setting) -> tuple[Operation, 
             return WriteCgroup(step.path, step.value, flags), step.reason
 
 
-def plan_existing_cgroup(b: Builder, entry: Entry | None) -> Way:
-    """Opens the ways into cgroups that exist by then."""
+def plan_joined_cgroup(b: Builder, entry: Entry | Creation | None) -> Way:
+    """Opens the ways into cgroups that exist by then, or makes them."""
     if entry is None:
         return Way()
+    if isinstance(entry, Creation):
+        return plan_cgroup(b, entry)
     born_in = NO_SLOT
     if entry.directory:
         born_in = b.slot()

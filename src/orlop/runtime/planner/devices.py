@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class Node(Record):
-    """A device node as it shall be; `mode` has the file type."""
+    """A device node as it shall be, and why; `mode` has the file type."""
 
     path: str
     mode: int
@@ -43,6 +43,7 @@ class Node(Record):
     minor: int
     uid: int = 0
     gid: int = 0
+    reason: str = "default device"
 
 
 def _character(path: str, major: int, minor: int) -> Node:
@@ -85,13 +86,13 @@ def device_nodes(spec: Spec) -> tuple[Node, ...]:
     if _bound_over(spec, "/dev"):
         return ()
     nodes = {node.path: node for node in _DEFAULT}
-    for device in spec.linux.devices:
-        node = _configured(device)
+    for index, device in enumerate(spec.linux.devices):
+        node = _configured(device, f"OCI linux.devices[{index}]: {device.path}")
         nodes[node.path] = node
     return tuple(nodes.values())
 
 
-def _configured(device: Device) -> Node:
+def _configured(device: Device, reason: str) -> Node:
     mode = 0o666 if device.file_mode is None else device.file_mode & 0o7777
     return Node(
         normal(device.path),
@@ -100,6 +101,7 @@ def _configured(device: Device) -> Node:
         device.minor or 0,
         device.uid or 0,
         device.gid or 0,
+        reason,
     )
 
 
@@ -108,7 +110,7 @@ def plan_device_sources(b: Builder, spec: Spec, sources: Sources) -> dict[str, S
     if not any(namespace.type == "user" for namespace in spec.linux.namespaces):
         return {}
     return {
-        node.path: sources.clone(node.path, f"device {node.path}", recursive=False)
+        node.path: sources.clone(node.path, f"{node.reason} of the host", recursive=False)
         for node in device_nodes(spec)
     }
 
@@ -118,10 +120,10 @@ def plan_devices(b: Builder, spec: Spec, clones: dict[str, Slot]) -> None:
     for node in device_nodes(spec):
         base, rest = b.locate(node.path)
         if node.path in clones:
-            b.container(Attach(clones[node.path], base, rest, CREATE), "device of the host")
+            b.container(Attach(clones[node.path], base, rest, CREATE), node.reason)
         else:
             op = MakeNode(base, rest, node.mode, node.major, node.minor, node.uid, node.gid)
-            b.container(op, "default device" if node in _DEFAULT else "OCI linux.devices")
+            b.container(op, node.reason)
     if _bound_over(spec, "/dev"):
         return
     for path, target in _LINKS:

@@ -37,11 +37,14 @@ from orlop.launch.plan import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orlop.runtime.planner.builder import Builder
     from orlop.runtime.planner.situation import Situation
     from orlop.runtime.spec import Linux, Spec
 
 _TAKES_EFFECT_FOR_CHILDREN = ("pid", "time")
+_NONE_HANDED: Mapping[str, Slot] = {}
 
 
 def new_types(linux: Linux) -> set[str]:
@@ -49,25 +52,37 @@ def new_types(linux: Linux) -> set[str]:
     return {namespace.type for namespace in linux.namespaces if not namespace.path}
 
 
-def plan_namespaces(b: Builder, spec: Spec, situation: Situation, cgroup: Slot) -> None:
+def plan_namespaces(
+    b: Builder,
+    spec: Spec,
+    situation: Situation,
+    cgroup: Slot,
+    handed: Mapping[str, Slot] = _NONE_HANDED,
+) -> None:
     """Steps up to a container's process that is in all its namespaces but a new cgroup one.
 
-    Afterwards that process is root there, and leader of a session.
+    Afterwards that process is root there, and leader of a session. `handed` are namespaces to join
+    that the caller has opened, besides those that the configuration has by path.
     """
     linux = spec.linux
     new = new_types(linux)
     paths = {n.type: n.path for n in linux.namespaces if n.path}
     opened = {kind: _open_namespace(b, kind, path) for kind, path in paths.items()}
+    opened.update(handed)
 
-    user_first = "user" in paths or ("user" in new and bool(set(paths) - {"pid"}))
+    user_first = "user" in opened or ("user" in new and bool(set(opened) - {"pid"}))
     early = [kind for kind in opened if user_first or kind in _TAKES_EFFECT_FOR_CHILDREN]
     # The launcher stays where it is: its other children are hooks, which belong to the host.
     before = MIDDLE if early or "time" in new else LAUNCHER
     # The user namespace last: entering it gives up all rights over the others.
     for kind in sorted(early, key=lambda kind: kind == "user"):
-        b.add(Step(before, Join(opened[kind], BY_NAME[kind].flag), f"OCI namespaces: join {kind}"))
+        b.add(
+            Step(
+                before, Join(opened[kind], BY_NAME[kind].flag), f"OCI linux.namespaces: join {kind}"
+            )
+        )
     if "time" in new:
-        b.add(Step(before, Unshare(BY_NAME["time"].flag), "OCI namespaces: new time"))
+        b.add(Step(before, Unshare(BY_NAME["time"].flag), "OCI linux.namespaces: new time"))
         if linux.time_offsets:
             _time_offsets(b, linux, before)
 
@@ -75,23 +90,23 @@ def plan_namespaces(b: Builder, spec: Spec, situation: Situation, cgroup: Slot) 
     for kind in new - {"cgroup", "time"}:
         flags |= BY_NAME[kind].flag
     names = ", ".join(sorted(new - {"cgroup", "time"})) or "none new"
-    b.add(Step(before, Clone(flags, cgroup), f"OCI namespaces: {names}"))
+    b.add(Step(before, Clone(flags, cgroup), f"OCI linux.namespaces: {names}"))
     if "user" in new:
         _id_maps(b, linux, situation)
-    if paths:
+    if opened:
         b.container(Undumpable(), "processes in the joined namespaces must not trace this one")
     b.container(NewSession(), "a session of its own, away from the caller's terminal")
     for kind, slot in opened.items():
         if kind not in early:
-            b.container(Join(slot, BY_NAME[kind].flag), f"OCI namespaces: join {kind}")
-    if "user" in new or "user" in paths:
+            b.container(Join(slot, BY_NAME[kind].flag), f"OCI linux.namespaces: join {kind}")
+    if "user" in new or "user" in opened:
         _become_root(b, situation)
 
 
 def plan_cgroup_namespace(b: Builder, spec: Spec) -> None:
     """A new cgroup namespace, once the process is in its cgroup."""
     if "cgroup" in new_types(spec.linux):
-        b.container(Unshare(BY_NAME["cgroup"].flag), "OCI namespaces: new cgroup")
+        b.container(Unshare(BY_NAME["cgroup"].flag), "OCI linux.namespaces: new cgroup")
 
 
 def plan_join(b: Builder, target: Slot, types: tuple[str, ...], cgroup: Slot) -> None:
@@ -126,7 +141,7 @@ def _become_root(b: Builder, situation: Situation) -> None:
 
 def _open_namespace(b: Builder, kind: str, path: str) -> Slot:
     slot = b.slot()
-    b.launcher(Open(slot, path, os.O_RDONLY), f"OCI namespaces: the {kind} namespace to join")
+    b.launcher(Open(slot, path, os.O_RDONLY), f"OCI linux.namespaces: the {kind} namespace to join")
     return slot
 
 
@@ -135,7 +150,7 @@ def _time_offsets(b: Builder, linux: Linux, side: Side) -> None:
         f"{clock} {offset.secs} {offset.nanosecs}\n" for clock, offset in linux.time_offsets.items()
     )
     op = WriteProc(SELF, "timens_offsets", lines.encode())
-    b.add(Step(side, op, "OCI timeOffsets"))
+    b.add(Step(side, op, "OCI linux.timeOffsets"))
 
 
 def _groups_denied(situation: Situation) -> bool:
@@ -147,7 +162,7 @@ def _id_maps(b: Builder, linux: Linux, situation: Situation) -> None:
         ("uid_map", "newuidmap", linux.uid_mappings),
         ("gid_map", "newgidmap", linux.gid_mappings),
     ):
-        reason = f"OCI {file[:3]}Mappings"
+        reason = f"OCI linux.{file[:3]}Mappings"
         if situation.id_map_helpers:
             b.launcher(RunIdMapHelper(helper, idmap.helper_arguments(maps)), reason)
             continue

@@ -29,6 +29,7 @@ from orlop.launch.plan import (
     NoNewPrivileges,
     OwnStdio,
     SendSeccompListener,
+    Serve,
     SetAffinity,
     SetCapabilities,
     SetIoPriority,
@@ -38,6 +39,7 @@ from orlop.launch.plan import (
     SetScheduler,
     SetUmask,
     SetUser,
+    UseProgram,
     WriteProc,
 )
 from orlop.runtime.planner.hooks import plan_hooks
@@ -67,9 +69,9 @@ def plan_rlimits(b: Builder, process: Process, *, user_namespace: bool) -> None:
     Otherwise the process does it itself, which saves waking the launcher up and waiting for it.
     """
     add = b.launcher if user_namespace else b.container
-    for limit in process.rlimits:
+    for index, limit in enumerate(process.rlimits):
         op = SetRlimit(scheduling.RLIMITS[limit.type], limit.soft, limit.hard)
-        add(op, f"OCI process.rlimits: {limit.type}")
+        add(op, f"OCI process.rlimits[{index}]: {limit.type}")
 
 
 def plan_scheduling(b: Builder, process: Process) -> None:
@@ -97,13 +99,13 @@ def plan_memory_policy(b: Builder, spec: Spec) -> None:
     if policy is not None:
         mode = scheduling.memory_policy(policy.mode, policy.flags)
         op = SetMemoryPolicy(mode, scheduling.bit_mask(policy.nodes))
-        b.container(op, f"OCI memoryPolicy: {policy.mode}")
+        b.container(op, f"OCI linux.memoryPolicy: {policy.mode}")
 
 
 def plan_affinity(b: Builder, cpus: tuple[int, ...], when: str) -> None:
     """CPUs of an exec'd process (execCPUAffinity); empty leaves them."""
     if cpus:
-        b.container(SetAffinity(scheduling.bit_mask(cpus)), f"OCI execCPUAffinity.{when}")
+        b.container(SetAffinity(scheduling.bit_mask(cpus)), f"OCI process.execCPUAffinity.{when}")
 
 
 def plan_identity(b: Builder, spec: Spec, situation: Situation, process: Process) -> None:
@@ -116,10 +118,7 @@ def plan_identity(b: Builder, spec: Spec, situation: Situation, process: Process
     _labels(b, process)
     if process.no_new_privileges:
         b.container(NoNewPrivileges(), "OCI process.noNewPrivileges")
-    early = situation.seccomp is not None and (
-        not process.no_new_privileges or situation.seccomp.notify
-    )
-    if early:
+    if _filters_come_early(process, situation):
         _seccomp(b, spec, situation)
     b.container(ChangeDirectory(process.cwd, IF_PERMITTED), "OCI process.cwd")
     _privileges(b, process, situation)
@@ -132,7 +131,10 @@ def plan_identity(b: Builder, spec: Spec, situation: Situation, process: Process
     search = dict(entry.partition("=")[::2] for entry in process.env).get("PATH", _DEFAULT_PATH)
     if _NO_HOME in environment(process):
         b.container(FindHome(process.user.uid), "HOME is not set, and programs expect it")
-    if process.args:
+    program = situation.handed.slot("program")
+    if program != NO_SLOT:
+        b.container(UseProgram(program), "a program that the container does not have")
+    elif process.args and situation.handed.server is None:
         b.container(FindProgram(process.args[0], search), "OCI process.args")
 
 
@@ -142,11 +144,12 @@ def plan_execution(b: Builder, spec: Spec, situation: Situation, process: Proces
     if listener != NO_SLOT:
         b.container(AwaitStart(listener), "create leaves the start to a later command")
     plan_hooks(b, spec, situation, "start_container")
-    late = situation.seccomp is not None and (
-        process.no_new_privileges and not situation.seccomp.notify
-    )
-    if late:
+    if not _filters_come_early(process, situation):
         _seccomp(b, spec, situation)
+    server = situation.handed.slot("server")
+    if server != NO_SLOT:
+        b.container(Serve(server, "/"), "programs come later, over a socket")
+        return
     preserved = situation.handed.preserved
     first = situation.handed.slot("preserved") if preserved else 0
     op = Execute(process.args, environment(process), first, len(preserved))
@@ -181,7 +184,14 @@ def _labels(b: Builder, process: Process) -> None:
         b.container(WriteProc(SELF, name, data), "OCI process.selinuxLabel")
 
 
+def _filters_come_early(process: Process, situation: Situation) -> bool:
+    """Without no_new_privs loading one needs CAP_SYS_ADMIN, and a listener needs the launcher."""
+    return not process.no_new_privileges or any(found.notify for found in situation.filters)
+
+
 def _seccomp(b: Builder, spec: Spec, situation: Situation) -> None:
+    for copied in situation.copied_filters:
+        b.container(LoadSeccomp(copied.program, copied.flags), "a filter of the target's process")
     profile, compiled = spec.linux.seccomp, situation.seccomp
     if profile is None or compiled is None:
         return
@@ -191,13 +201,13 @@ def _seccomp(b: Builder, spec: Spec, situation: Situation) -> None:
 
         state = listener_state(spec, situation)
         op = SendSeccompListener(profile.listener_path or "", state)
-        b.launcher(op, "OCI seccomp.listenerPath")
+        b.launcher(op, "OCI linux.seccomp.listenerPath")
 
 
 def _privileges(b: Builder, process: Process, situation: Situation) -> None:
     caps = process.capabilities or Capabilities()
     bounding, _ = capabilities.grantable(caps.bounding, situation.capabilities)
-    b.container(DropBounding(bounding), "OCI capabilities.bounding")
+    b.container(DropBounding(bounding), "OCI process.capabilities.bounding")
     user = process.user
     b.container(OwnStdio(user.uid), "the program may reopen its own stdio")
     groups = struct.pack(f"<{len(user.additional_gids)}I", *user.additional_gids)

@@ -91,6 +91,7 @@ class Prepared:
         self.root = NO_SLOT
         self.binds: dict[int, Slot] = {}
         self.null = NO_SLOT
+        self.layers: tuple[Slot, ...] = ()
 
 
 def plan_sources(b: Builder, spec: Spec, situation: Situation) -> Prepared:
@@ -102,8 +103,9 @@ def plan_sources(b: Builder, spec: Spec, situation: Situation) -> Prepared:
 
 
 def _clone_sources(b: Builder, spec: Spec, situation: Situation, prepared: Prepared) -> None:
-    # pivot_root(2) refuses a root that is shared; what was asked for is set after it.
-    prepared.root = prepared.sources.clone(situation.root, "OCI root.path", cut=True)
+    if situation.layers is None:
+        # pivot_root(2) refuses a root that is shared; what was asked for is set after it.
+        prepared.root = prepared.sources.clone(situation.root, "OCI root.path", cut=True)
     for index, mount in enumerate(spec.mounts):
         options = parse_options(mount.options)
         if options.bind and not options.remount:
@@ -114,7 +116,9 @@ def _clone_sources(b: Builder, spec: Spec, situation: Situation, prepared: Prepa
             _map_ids(b, spec, situation, mount, options, slot, reason)
             prepared.binds[index] = slot
     if spec.linux.masked_paths:
-        prepared.null = prepared.sources.clone("/dev/null", "OCI maskedPaths", recursive=False)
+        prepared.null = prepared.sources.clone(
+            "/dev/null", "OCI linux.maskedPaths", recursive=False
+        )
 
 
 def plan_rootfs(b: Builder, spec: Spec, situation: Situation, prepared: Prepared) -> None:
@@ -134,8 +138,14 @@ def plan_rootfs(b: Builder, spec: Spec, situation: Situation, prepared: Prepared
         b.container(op, "nothing mounted here may appear on the host")
     if not situation.privileged:
         _clone_sources(b, spec, situation, prepared)
-    b.root = prepared.root
-    b.container(Attach(b.root, NO_SLOT, _mount_point(spec, situation)), "pivot_root(2) wants one")
+    if situation.layers is None:
+        b.root = prepared.root
+        at = _mount_point(spec, situation)
+        b.container(Attach(b.root, NO_SLOT, at), "pivot_root(2) wants one")
+    else:
+        from orlop.runtime.planner.layered import plan_layers
+
+        prepared.layers = plan_layers(b, situation.layers, _mount_point(spec, situation))
     for index, mount in enumerate(spec.mounts):
         _plan_mount(b, spec, situation, prepared, index, mount)
 
@@ -253,17 +263,18 @@ def _host_path(source: str | None, situation: Situation) -> str:
 def plan_hiding(b: Builder, spec: Spec, prepared: Prepared) -> None:
     """Masks and read-only paths. They need nothing of the container's own: see Mask and Protect."""
     linux = spec.linux
-    for path in linux.readonly_paths:
-        b.container(Protect(*b.locate(path)), "OCI readonlyPaths")
+    for index, path in enumerate(linux.readonly_paths):
+        b.container(Protect(*b.locate(path)), f"OCI linux.readonlyPaths[{index}]")
     if linux.masked_paths:
         empty = b.slot()
         op = NewFilesystem(empty, "tmpfs", "tmpfs", ("nr_inodes=1", "mode=555"), MOUNT_ATTR_RDONLY)
-        b.container(op, "OCI maskedPaths: an empty directory to put over others")
-        for path in linux.masked_paths:
-            b.container(Mask(*b.locate(path), prepared.null, empty), "OCI maskedPaths")
+        b.container(op, "OCI linux.maskedPaths: an empty directory to put over others")
+        for index, path in enumerate(linux.masked_paths):
+            op_mask = Mask(*b.locate(path), prepared.null, empty)
+            b.container(op_mask, f"OCI linux.maskedPaths[{index}]")
 
 
-def plan_enter_root(b: Builder, spec: Spec, situation: Situation) -> None:
+def plan_enter_root(b: Builder, spec: Spec, situation: Situation, prepared: Prepared) -> None:
     """Makes the prepared tree the root; what was there before is out of reach afterwards."""
     types = {namespace.type for namespace in spec.linux.namespaces}
     if "mount" not in types:
@@ -274,9 +285,10 @@ def plan_enter_root(b: Builder, spec: Spec, situation: Situation) -> None:
     else:
         b.container(PivotRoot(b.root), "the container's root")
     if spec.root is not None and spec.root.readonly:
-        b.container(SetMount(b.root, MOUNT_ATTR_RDONLY), "OCI root.readonly")
+        for slot in (b.root, *prepared.layers):
+            b.container(SetMount(slot, MOUNT_ATTR_RDONLY), "OCI root.readonly")
     propagation = spec.linux.rootfs_propagation
     if propagation:
         flag, recursive = propagation_of(propagation)
         op = SetMount(b.root, propagation=flag, recursive=int(recursive))
-        b.container(op, "OCI rootfsPropagation")
+        b.container(op, "OCI linux.rootfsPropagation")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from orlop.kernel.cgroup.detect import CgroupLayout, Hierarchy
     from orlop.kernel.idmap import IdMap
     from orlop.kernel.seccomp import Filter
+    from orlop.runtime.layers import Layers
 
 
 class Handed(Record):
@@ -24,6 +25,9 @@ class Handed(Record):
         pidfd_socket: a connected socket that gets a pidfd of the container's first process.
         listener: a listening socket; the program is executed when somebody connects.
         target: a pidfd of the process whose namespaces an exec joins.
+        program: the program to execute, instead of one of the container's.
+        server: a connected socket; the first process starts programs when it is asked over it,
+            instead of executing one.
         preserved: what the container's program finds as descriptors 3 and above.
     """
 
@@ -31,11 +35,14 @@ class Handed(Record):
     pidfd_socket: int | None = None
     listener: int | None = None
     target: int | None = None
+    program: int | None = None
+    server: int | None = None
     preserved: tuple[int, ...] = ()
 
     def fds(self) -> tuple[int, ...]:
         """All of them, as `orlop.launch.executor.launch` takes them."""
-        single = (self.console, self.pidfd_socket, self.listener, self.target)
+        sockets = (self.console, self.pidfd_socket, self.listener)
+        single = (*sockets, self.target, self.program, self.server)
         return tuple(fd for fd in single if fd is not None) + self.preserved
 
     def slot(self, name: str) -> Slot:
@@ -58,10 +65,13 @@ class Situation(Record):
         id: of the container.
         bundle: directory of the configuration.
         root: directory of the root file system.
+        layers: what is mounted over it, in the container's mount namespace; None for the directory
+            as it is.
         layout: the host's cgroup hierarchies.
         cgroup: what to make there, None to leave the process where it is.
         handed: descriptors given along.
         seccomp: the compiled filter, if the configuration has one.
+        copied_filters: filters of a running process that are to be loaded as well, in this order.
         capabilities: those that the caller can pass on, as bits. What it cannot grant is left out
             with a warning, as runtime-spec config.md#linux-process demands.
         privileged: whether the caller has the initial user namespace's capabilities.
@@ -77,9 +87,11 @@ class Situation(Record):
     bundle: str
     root: str
     layout: CgroupLayout
+    layers: Layers | None = None
     cgroup: Creation | None = None
     handed: Handed = Handed()
     seccomp: Filter | None = None
+    copied_filters: tuple[Filter, ...] = ()
     capabilities: int = capabilities.ALL
     privileged: bool = True
     no_pivot: bool = False
@@ -88,6 +100,11 @@ class Situation(Record):
     joined_maps: tuple[tuple[IdMap, ...], tuple[IdMap, ...]] = ((), ())
     id_map_helpers: bool = False
     flags: int = 0
+
+    @property
+    def filters(self) -> tuple[Filter, ...]:
+        """All filters that the process loads."""
+        return self.copied_filters if self.seccomp is None else (*self.copied_filters, self.seccomp)
 
     def cgroup_directory(self, hierarchy: Hierarchy) -> str:
         """The host path of the container's cgroup in a hierarchy."""
@@ -100,8 +117,9 @@ class Joining(Record):
 
     Attributes:
         types: the namespaces in which the container differs from the caller.
-        cgroup: the files or directory through which its cgroup is entered.
+        cgroup: the files or directory through which its cgroup is entered, or how to make one
+            of the process's own; None to leave the process where it is.
     """
 
     types: tuple[str, ...]
-    cgroup: Entry | None
+    cgroup: Entry | Creation | None

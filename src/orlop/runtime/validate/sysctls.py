@@ -64,7 +64,7 @@ def check_sysctls(spec: Spec, facts: Facts) -> None:
     for key, value in spec.linux.sysctl.items():
         field = f"linux.sysctl[{key!r}]"
         path = path_of(key)
-        if not _is_plain(path):
+        if not is_plain(path):
             raise SpecError(field, "is not the name of a sysctl", spec_ref=_REF)
         if path in paths:
             raise SpecError(field, "is given in both ways of writing", spec_ref=_REF)
@@ -74,7 +74,8 @@ def check_sysctls(spec: Spec, facts: Facts) -> None:
         _check_namespace(field, path, spec, facts)
 
 
-def _is_plain(path: str) -> bool:
+def is_plain(path: str) -> bool:
+    """Whether a path below /proc/sys leads nowhere else, and has only usual characters."""
     return all(
         part not in ("", ".", "..") and _NAME_CHARS.issuperset(part) for part in path.split("/")
     )

@@ -120,3 +120,57 @@ def test_help_is_aligned() -> None:
         "  --env, -e NAME=VALUE  variables",
     ]
     assert describe(()) == ""
+
+
+DOCKERS = (
+    Option(("--interactive", "-i"), FLAG, "stdin"),
+    Option(("--tty", "-t"), FLAG, "a terminal"),
+    Option(("--volume", "-v"), LIST, "a mount"),
+    Option(("--publish", "-p"), LIST, "a port"),
+)
+
+
+class TestClusters:
+    """With single letters behind one dash, as Docker has them."""
+
+    @pytest.mark.parametrize(
+        ("words", "given"),
+        [
+            (["-it"], [("interactive", "true", "-i"), ("tty", "true", "-t")]),
+            (["-i", "-t=false"], [("interactive", "true", "-i"), ("tty", "false", "-t")]),
+            (["-it=false"], [("interactive", "true", "-i"), ("tty", "false", "-t")]),
+            (["-v/a:/b"], [("volume", "/a:/b", "-v")]),
+            (["-v=/a:/b"], [("volume", "/a:/b", "-v")]),
+            (["-v", "-x"], [("volume", "-x", "-v")]),
+            (["-itv", "/a:/b"], [("interactive", "true", "-i"), ("tty", "true", "-t"),
+                                 ("volume", "/a:/b", "-v")]),
+            (["-tp80:80"], [("tty", "true", "-t"), ("publish", "80:80", "-p")]),
+            (["-pi"], [("publish", "i", "-p")]),
+            (["--volume", "a", "-v", "b"], [("volume", "a", "--volume"), ("volume", "b", "-v")]),
+        ],
+    )  # fmt: skip
+    def test_forms(self, words: list[str], given: list[tuple[str, str, str]]) -> None:
+        values = parse(DOCKERS, [*words, "image", "-i"], clusters=True)
+        assert list(values.in_order) == given
+        assert values.words == ("image", "-i")
+
+    @pytest.mark.parametrize(
+        ("words", "named"),
+        [
+            (["-tty"], "-y"),
+            (["-itx"], "-x"),
+            (["--i"], "--i"),
+            (["-v"], "-v needs a value"),
+            (["-iv"], "-v needs a value"),
+            (["-t=maybe"], "-t"),
+            (["-=x"], "-="),
+        ],
+    )
+    def test_what_is_wrong_is_named(self, words: list[str], named: str) -> None:
+        with pytest.raises(InvalidArgument, match=named):
+            parse(DOCKERS, words, clusters=True)
+
+    def test_one_dash_before_a_long_name_is_a_cluster(self) -> None:
+        assert parse(DOCKERS, ["-tty"]).flag("tty")
+        with pytest.raises(InvalidArgument):
+            parse(DOCKERS, ["-tty"], clusters=True)
