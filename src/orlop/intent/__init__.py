@@ -1,0 +1,1 @@
+"""From what people ask for (flags, API bodies, Python calls) to an OCI configuration."""

@@ -1,0 +1,139 @@
+"""Sizes, times and numbers as people write them for Docker.
+
+See: github.com/docker/go-units (RAMInBytes), Go's time.ParseDuration.
+"""
+
+from __future__ import annotations
+
+from orlop.errors import InvalidArgument
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_SIZE = "a size as 512m, 1.5g or a number of bytes"
+_DURATION = "a time as 1m30s or 500ms"
+_POWERS = "bkmgtp"
+_MAX_SIZE = (1 << 63) - 1
+_NANOSECONDS = {
+    "ns": 1,
+    "us": 10**3,
+    "µs": 10**3,
+    "μs": 10**3,
+    "ms": 10**6,
+    "s": 10**9,
+    "m": 60 * 10**9,
+    "h": 3600 * 10**9,
+}
+
+
+def size(text: str) -> int:
+    """Bytes of a size, in powers of 1024: 512, 64k, 1.5g, 2 GiB; letters of either case.
+
+    Raises:
+        InvalidArgument: it is none, or does not fit into 63 bits.
+    """
+    number, suffix = _split(text)
+    suffix = suffix.removeprefix(" ").lower()
+    units = {"": 0, "b": 0}
+    for power, letter in enumerate(_POWERS[1:], 1):
+        units |= {letter: power, f"{letter}b": power, f"{letter}ib": power}
+    if suffix not in units:
+        raise InvalidArgument(f"is not {_SIZE}")
+    total = decimal(number, 1024 ** units[suffix], _SIZE)
+    if total > _MAX_SIZE:
+        raise InvalidArgument("is too large")
+    return total
+
+
+def size_or_unlimited(text: str) -> int:
+    """Bytes of a size, or -1 for no limit.
+
+    Raises:
+        InvalidArgument: it is neither.
+    """
+    return -1 if text == "-1" else size(text)
+
+
+def show_size(size_bytes: int) -> str:
+    """The size as people write it: 256m."""
+    for letter in reversed(_POWERS[1:]):
+        unit = 1024 ** _POWERS.index(letter)
+        if size_bytes and not size_bytes % unit:
+            return f"{size_bytes // unit}{letter}"
+    return str(size_bytes)
+
+
+def duration(text: str) -> int:
+    """Nanoseconds of a time in Go's form: 300ms, 1h30m, 1.5s, 0.
+
+    Raises:
+        InvalidArgument: it is none, or negative.
+    """
+    rest, total = text, 0
+    if rest == "0":
+        return 0
+    while rest:
+        number, rest = _split_front(rest)
+        unit = rest[: len(rest) - len(rest.lstrip("nuµμmsh"))]
+        if unit not in _NANOSECONDS or not number:
+            raise InvalidArgument(f"is not {_DURATION}")
+        total += decimal(number, _NANOSECONDS[unit], _DURATION)
+        rest = rest[len(unit) :]
+    if not text or total > _MAX_SIZE:
+        raise InvalidArgument(f"is not {_DURATION}")
+    return total
+
+
+def cpus(text: str) -> int:
+    """Billionths of a CPU, of a number as 1.5 or .25.
+
+    Raises:
+        InvalidArgument: it is none, or more precise than that.
+    """
+    form = "a number of CPUs as 1.5"
+    if len(text.partition(".")[2]) > 9:
+        raise InvalidArgument("is more precise than a billionth of a CPU")
+    return decimal(text, 10**9, form)
+
+
+def decimal(text: str, unit: int, form: str) -> int:
+    """A decimal number, times a unit, cut to a whole number.
+
+    Raises:
+        InvalidArgument: it is not of its `form`.
+    """
+    whole, _, fraction = text.partition(".")
+    digits = whole + fraction
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 40:
+        raise InvalidArgument(f"is not {form}")
+    scale: int = 10 ** len(fraction)
+    return int(digits) * unit // scale
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """A reader of whole numbers from low to high, which raises InvalidArgument for others."""
+
+    def read(text: str) -> int:
+        digits = text.removeprefix("-")
+        good = digits.isascii() and digits.isdigit() and len(digits) < 20
+        if not good or not low <= int(text) <= high:
+            raise InvalidArgument(f"is not a whole number from {low} to {high}")
+        return int(text)
+
+    return read
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Number and unit: what comes up to the last digit, and the rest."""
+    end = len(text)
+    while end and text[end - 1] not in "0123456789.":
+        end -= 1
+    return text[:end], text[end:]
+
+
+def _split_front(text: str) -> tuple[str, str]:
+    end = 0
+    while end < len(text) and text[end] in "0123456789.":
+        end += 1
+    return text[:end], text[end:]
