@@ -8,26 +8,30 @@ inside, and by this script outside.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from itertools import pairwise
 from pathlib import Path
+from typing import TextIO
 
+from orlop.intent.compose import Composed, compose
+from orlop.intent.flags import parse_run
+from orlop.intent.host_facts import read_host_facts
+from orlop.intent.start import begin
 from orlop.kernel import capabilities, process
 from orlop.kernel.cgroup.detect import detect
 from orlop.kernel.namespaces import NAMESPACES
-from orlop.runtime import host_root
-from orlop.runtime.defaults import default_config
-from orlop.runtime.seccomp_default import default_profile, profile_document
+from orlop.launch.plan import STAY
+from orlop.runtime.lifecycle.delete import delete
+from orlop.runtime.state import Store
 
-MEMORY = 256 << 20
-CPU_QUOTA_US, CPU_PERIOD_US = 50_000, 100_000
-PIDS = 64
+FLAGS = """
+    --memory 256m --cpus 0.5 --pids-limit 64 --network none --hostname first-container
+    --security-opt no-new-privileges
+"""
 
 # Runs inside. Prints "key=value" lines, then waits until stdin is closed.
 INSIDE = r"""
@@ -59,67 +63,36 @@ read -r _ || exit 0
 def main() -> int:
     """Runs the container and prints the comparison."""
     work = Path(tempfile.mkdtemp(prefix="orlop-first-"))
+    store = Store(str(work / "state"))
+    request = parse_run([*FLAGS.split(), "host", "/bin/sh", "-c", INSIDE])
+    composed = compose(request, read_host_facts(), work.name, data_root=str(work))
     try:
-        bundle = make_bundle(work)
-        began = time.perf_counter()
-        container = start(bundle)
-        try:
-            inside = read_facts(container)
-            took_ms = (time.perf_counter() - began) * 1000
-            print_comparison(inside, first_process(bundle), took_ms)
-        finally:
-            assert container.stdin is not None
-            container.stdin.close()
-            container.wait()
-        return container.returncode
+        return show(composed, store)
     finally:
+        delete(store, work.name, force=True)
         shutil.rmtree(work)
 
 
-def make_bundle(work: Path) -> Path:
-    """An OCI bundle: the configuration and the root file system `host`."""
-    root = host_root.prepare(str(work))
-    config = json.loads(json.dumps(default_config()))
-    config["hostname"] = "first-container"
-    config["root"] = {"path": root.path, "readonly": False}
-    config["mounts"] = [*root.mounts, *config["mounts"]]
-    config["process"] |= {"terminal": False, "args": ["/bin/sh", "-c", INSIDE], "cwd": "/"}
-    config["process"]["noNewPrivileges"] = True
-    granted = list(capabilities.DOCKER_DEFAULT)
-    for kind in ("bounding", "effective", "permitted"):
-        config["process"]["capabilities"][kind] = granted
-    config["linux"]["cgroupsPath"] = f"/{work.name}"
-    config["linux"]["resources"] |= {
-        "memory": {"limit": MEMORY},
-        "cpu": {"quota": CPU_QUOTA_US, "period": CPU_PERIOD_US},
-        "pids": {"limit": PIDS},
-    }
-    config["linux"]["seccomp"] = profile_document(default_profile(granted, os.uname().machine))
-    (work / "config.json").write_text(json.dumps(config))
-    return work
+def show(composed: Composed, store: Store) -> int:
+    """Starts the container, lets it say what it sees, and looks at it from outside meanwhile."""
+    to_read, stdin = os.pipe()
+    stdout, to_write = os.pipe()
+    began = time.perf_counter()
+    stdio = (to_read, to_write, 2)
+    with begin(composed, store, print, flags=STAY, stdio=stdio) as launch:
+        os.close(to_write)
+        with os.fdopen(stdout) as lines:
+            inside = read_facts(lines)
+        took_ms = (time.perf_counter() - began) * 1000
+        print_comparison(inside, first_process(store, composed.container), took_ms)
+        os.close(stdin)
+        return launch.wait_exit()
 
 
-def runtime(bundle: Path, *words: str) -> list[str]:
-    """A command line of orlop-runtime with its state in the bundle."""
-    program = Path(sys.executable).with_name("orlop-runtime")
-    return [str(program), "--root", str(bundle / "state"), *words]
-
-
-def start(bundle: Path) -> subprocess.Popen[str]:
-    """The container, in the foreground of its own process."""
-    return subprocess.Popen(
-        runtime(bundle, "run", "--bundle", str(bundle), "first"),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
-def read_facts(container: subprocess.Popen[str]) -> dict[str, str]:
+def read_facts(lines: TextIO) -> dict[str, str]:
     """What the program inside says, up to its line `end`."""
-    assert container.stdout is not None
     facts: dict[str, str] = {}
-    for line in container.stdout:
+    for line in lines:
         if line == "end\n":
             return facts
         key, _, value = line.rstrip("\n").partition("=")
@@ -127,13 +100,11 @@ def read_facts(container: subprocess.Popen[str]) -> dict[str, str]:
     raise SystemExit("the container ended early")
 
 
-def first_process(bundle: Path) -> int:
+def first_process(store: Store, container: str) -> int:
     """The PID on the host of the container's first process."""
-    shown = subprocess.run(
-        runtime(bundle, "state", "first"), stdout=subprocess.PIPE, text=True, check=True
-    )
-    pid: int = json.loads(shown.stdout)["pid"]
-    return pid
+    process = store.open(container, lock=False).read().process
+    assert process is not None
+    return process.pid
 
 
 def cgroup_file(pid: int, controller: str, v1: str, v2: str) -> tuple[str, str]:
