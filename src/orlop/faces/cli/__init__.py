@@ -55,7 +55,7 @@ def main(words: Sequence[str] | None = None) -> int:
             return 0
         return _perform(*given.words)
     except OrlopError as error:
-        return _failed(error, FAILED)
+        return failed(error, FAILED)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -63,7 +63,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except Exception as error:  # the last resort: a bug, shown without a traceback
         if debug:
             raise
-        return _failed(InternalError(f"internal error: {type(error).__name__}: {error}"), FAILED)
+        return failed(InternalError(f"internal error: {type(error).__name__}: {error}"), FAILED)
 
 
 def _perform(verb: str, *words: str) -> int:
@@ -76,10 +76,11 @@ def _perform(verb: str, *words: str) -> int:
         status: int = module.run(values, Screen(as_json=values.flag("json")))
         return status
     except OrlopError as error:
-        return _failed(error, getattr(module, "FAILED", FAILED))
+        return failed(error, getattr(module, "FAILED", FAILED))
 
 
-def _failed(error: OrlopError, otherwise: int) -> int:
+def failed(error: OrlopError, otherwise: int) -> int:
+    """Says what went wrong; returns the exit status, `otherwise` if the error has none."""
     sys.stdout.flush()
     print(f"orlop: {error}", file=sys.stderr)
     return status_of(error, otherwise)

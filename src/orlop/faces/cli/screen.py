@@ -44,14 +44,16 @@ class Screen:
     """Standard output, for people or for programs.
 
     Attributes:
+        is_terminal: whether somebody looks at it.
         colour: whether tones are shown: on a terminal, unless NO_COLOR is set (no-color.org).
         as_json: whether the command was asked for JSON (`--json`).
     """
 
     def __init__(self, stream: TextIO | None = None, *, as_json: bool = False) -> None:
         self._stream = stream or sys.stdout
-        terminal = self._stream.isatty() and os.environ.get("TERM") != "dumb"
-        self.colour = terminal and not os.environ.get("NO_COLOR")
+        self.is_terminal = self._stream.isatty()
+        colours = self.is_terminal and os.environ.get("TERM") != "dumb"
+        self.colour = colours and not os.environ.get("NO_COLOR")
         self.as_json = as_json
 
     @property
@@ -65,6 +67,18 @@ class Screen:
     def line(self, *parts: str) -> None:
         """One line of these parts, without anything between them."""
         self._stream.write("".join(map(self._toned, parts)) + "\n")
+
+    def paragraph(self, first: str, text: str, *, indent: int) -> None:
+        """A text behind `first`; on a terminal it is broken at spaces, and indented."""
+        lines = [text]
+        if self.is_terminal:
+            import textwrap
+
+            room = max(20, self.width - indent)
+            lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)
+        tone = text.tone if isinstance(text, Cell) else PLAIN
+        for number, line in enumerate(lines):
+            self.line(" " * indent if number else first, Cell(line, tone))
 
     def title(self, text: str) -> None:
         """A heading, with an empty line above."""
@@ -89,7 +103,17 @@ class Screen:
         """A JSON document, indented."""
         import json
 
-        self._stream.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        text = json.dumps(document, indent=2, ensure_ascii=False)
+        # Bytes of names that are no UTF-8 have no other form in JSON than an escaped surrogate.
+        self._stream.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
+
+    def can_show(self, text: str) -> bool:
+        """Whether the stream's encoding has all these characters."""
+        try:
+            text.encode(self._stream.encoding or "utf-8")
+        except UnicodeEncodeError:
+            return False
+        return True
 
     def json_line(self, document: object) -> None:
         """A JSON document on one line, for streams of them."""

@@ -1,0 +1,1 @@
+"""The commands below `orlop cgroup`, one module each."""

@@ -1,0 +1,1 @@
+"""The commands below `orlop ns`, one module each."""

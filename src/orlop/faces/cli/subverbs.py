@@ -1,0 +1,39 @@
+"""Commands that have commands of their own, as `orlop ns create`: one module for each."""
+
+from __future__ import annotations
+
+from orlop.errors import OrlopError
+from orlop.faces.cli import failed
+from orlop.faces.cli.exit_codes import FAILED
+from orlop.faces.cli.screen import Screen
+from orlop.program import load
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orlop.program import Program
+
+
+def perform(program: Program, package: str, words: Sequence[str]) -> int:
+    """Performs what the first word says; without any, shows what there is.
+
+    Args:
+        program: the commands.
+        package: where their modules are, each called VERB_.
+        words: the command, its options and words.
+    """
+    if not words:
+        Screen().line(program.help())
+        return 0
+    verb, *rest = words
+    program.check(verb)
+    module = load(f"{package}.{verb}_")
+    try:
+        values = program.values(verb, module, rest)
+        if values is None:
+            return 0
+        status: int = module.run(values, Screen(as_json=values.flag("json")))
+        return status
+    except OrlopError as error:
+        return failed(error, getattr(module, "FAILED", FAILED))
