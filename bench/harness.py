@@ -118,6 +118,11 @@ class Series:
         return sorted(self.samples_ms)[max(0, round(0.95 * len(self.samples_ms)) - 1)]
 
     @property
+    def p99(self) -> float:
+        """99 of 100 readings are below; with less than that, the worst."""
+        return sorted(self.samples_ms)[max(0, round(0.99 * len(self.samples_ms)) - 1)]
+
+    @property
     def least(self) -> float:
         """The best reading: what the machine can do when nothing else runs."""
         return min(self.samples_ms)

@@ -12,7 +12,6 @@ from bench.bundle import CAPABILITIES, PROGRAM, make_bundle
 from bench.harness import Called, Subject, Timed
 from bench.runtime_run import runtimes, subject
 from bench.starts import Part, Starter, breakdown
-from orlop.kernel.cgroup.live import Cgroup
 from orlop.launch.executor import launch
 from orlop.launch.plan import STAY
 from orlop.runtime.lifecycle.create import open_bundle
@@ -34,7 +33,7 @@ WITH_STATE = "orlop: as orlop-runtime run"
 
 
 def planned_start(bundle: Path, name: str) -> Callable[[], int]:
-    """A function that plans a start of the bundle, launches it, waits, and removes its cgroups.
+    """A function that plans a start of the bundle, launches it, and waits until nothing is left.
 
     As the floor does, it begins with a configuration and a compiled filter, and keeps no state.
     """
@@ -48,8 +47,7 @@ def planned_start(bundle: Path, name: str) -> Callable[[], int]:
         with launch(plan_container(opened.spec, situation), handed.fds(), name=name) as launched:
             launched.wait_running()
             status = launched.wait_exit()
-        assert situation.cgroup
-        Cgroup.stored(situation.cgroup.paths).destroy()
+            assert launched.read_report().cgroups_left == 0
         return status
 
     return start
@@ -82,8 +80,7 @@ def subjects(place: Place, *, net: bool) -> list[Subject]:
     name = f"{place.tag}-{label}"
     found.append(Called(PLANNED, planned_start(bundle, name)))
     found.append(Called(WITH_STATE, start_with_state(bundle, name, place.state(label))))
-    if bwrap := shutil.which("bwrap"):
-        command = _bwrap(place, bwrap, net=net)
+    if command := bwrap_command(place, net=net):
         found.append(Timed("bwrap", command, place.fresh(f"{label}-bwrap.log")))
     peers = (each for each in runtimes(place) if each.name == "crun")
     found += [subject(place, peer, label, net=net) for peer in peers]
@@ -105,7 +102,11 @@ def _floor(place: Place, label: str, *, net: bool) -> Timed:
     return Timed("kernel floor", command, place.fresh(f"{label}-floor.log"))
 
 
-def _bwrap(place: Place, bwrap: str, *, net: bool) -> list[str | Path]:
+def bwrap_command(place: Place, *, net: bool) -> list[str | Path]:
+    """Bwrap with what it has of the bundle, behind the helper that times it; [] without bwrap."""
+    bwrap = shutil.which("bwrap")
+    if bwrap is None:
+        return []
     unshare = ["pid", "ipc", "uts", "cgroup", *(["net"] if net else [])]
     keep = [word for name in CAPABILITIES for word in ("--cap-add", name)]
     return [

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.in_process import PLANNED
+from bench.sandbox import AGAIN, BWRAP, CRUN, FRESH
 
 if TYPE_CHECKING:
     from bench.harness import Series
     from bench.memory import Waiter
 
 FLOOR_FACTOR = 1.5
+BWRAP_FACTOR = 1.5
+AGAIN_MS = 3.0
 LAUNCHER_PSS_MB = 0.3
 
 
@@ -70,3 +73,17 @@ def marks(
         ),
         Mark("PSS of one waiting launcher", LAUNCHER_PSS_MB, launcher, "MB"),
     ]
+
+
+def sandbox_marks(sandbox: dict[str, Series]) -> list[Mark]:
+    """The goals of the sandbox library with what was read; bwrap sets no limits."""
+    found = []
+    for quantile in ("median", "p99"):
+        for peer, limit in ((CRUN, 1.0), (BWRAP, BWRAP_FACTOR)):
+            reading = None
+            if peer in sandbox and FRESH in sandbox:
+                fresh, other = (getattr(sandbox[name], quantile) for name in (FRESH, peer))
+                reading = fresh / other
+            found.append(Mark(f"fresh sandbox to {peer}, {quantile}", limit, reading, "x"))
+    again = sandbox[AGAIN].median if AGAIN in sandbox else None
+    return [*found, Mark("further run in a live sandbox, median", AGAIN_MS, again, "ms")]

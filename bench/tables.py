@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from bench.imports import Import
     from bench.marks import Mark
     from bench.memory import Waiter
+    from bench.sandbox import Throughput
     from bench.starts import Part
 
 
@@ -50,13 +51,13 @@ def series_table(title: str, series: dict[str, Series], reference: str) -> str:
     rows = [
         (
             each.name,
-            *(f"{value:.2f}" for value in (each.median, each.p95, each.least)),
+            *(f"{value:.2f}" for value in (each.median, each.p95, each.p99, each.least)),
             f"{each.median / base:.2f}" if base else "-",
             str(len(each.samples_ms)),
         )
         for each in sorted(series.values(), key=lambda s: s.median)
     ]
-    return table(title, ("", "median ms", "p95", "least", f"/ {reference}", "rounds"), rows)
+    return table(title, ("", "median ms", "p95", "p99", "least", f"/ {reference}", "rounds"), rows)
 
 
 def memory_table(waiters: list[Waiter]) -> str:
@@ -76,6 +77,12 @@ def imports_table(module: str, imports: list[Import]) -> str:
 def parts_table(title: str, parts: list[Part]) -> str:
     """Parts of a start, in milliseconds."""
     return table(title, ("", "median ms"), [(each.name, f"{each.ms:.3f}") for each in parts])
+
+
+def throughput_table(threads: int, readings: list[Throughput]) -> str:
+    """How much many threads do."""
+    rows = [(each.name, f"{each.per_second:.0f}") for each in readings]
+    return table(f"Throughput of {threads} threads", ("", "per second"), rows)
 
 
 def marks_table(marks: list[Mark]) -> str:

@@ -158,6 +158,8 @@ PRECONDITIONS = {
     "busybox": Precondition("a static busybox", _static_busybox),
     "compiler": Precondition("a C compiler with a static libc", _compiler),
     "iproute2": Precondition("ip(8)", _programs("ip")),
+    "shellcheck": Precondition("shellcheck(1)", _programs("shellcheck")),
+    "nftables": Precondition("nft(8)", _programs("nft")),
     "strace": Precondition("strace(1)", _programs("strace")),
     "runc": Precondition("runc", _programs("runc")),
     "crun": Precondition("crun", _programs("crun")),

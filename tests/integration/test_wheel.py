@@ -37,7 +37,8 @@ def test_the_wheel_is_of_the_platform_and_complete(wheel: Path, tmp_path: Path) 
     assert wheel.name == f"orlop-{__version__}-py3-none-linux_{os.uname().machine}.whl"
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-        assert archive.getinfo("orlop/_bin/orlop-launch").external_attr >> 16 & 0o111
+        for program in ("orlop-launch", "orlop-probe"):
+            assert archive.getinfo(f"orlop/_bin/{program}").external_attr >> 16 & 0o111
     source = ROOT / "src"
     assert {str(path.relative_to(source)) for path in source.rglob("*.py")} <= names
     assert "orlop/py.typed" in names

@@ -12,7 +12,7 @@ EXPENSIVE = """
     argparse asyncio collections contextlib ctypes dataclasses enum functools hashlib inspect json
     logging pathlib random re shutil signal socket subprocess tempfile threading traceback typing
 """
-LAYERS = ("kernel", "launch", "runtime")
+LAYERS = ("kernel", "launch", "runtime", "intent", "insight")
 
 
 def modules() -> list[str]:

@@ -42,11 +42,16 @@ network_config_dir = "{directory}/networks"
 
 
 class Podman:
-    """The podman command with a world of its own below one directory."""
+    """The podman command with a world of its own below one directory.
+
+    Attributes:
+        settings: the path of its containers.conf, the value of CONTAINERS_CONF.
+    """
 
     def __init__(self, directory: Path, program: Path) -> None:
         self._directory = directory  # conmon leaves a file `oom` in its working directory
         settings = directory / "containers.conf"
+        self.settings = str(settings)
         settings.write_text(SETTINGS.format(directory=directory))
         self._flags = [
             f"--root={directory / 'root'}",
