@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from orlop.errors import LaunchError
 from orlop.launch.executor import Launch, launch
@@ -46,9 +47,9 @@ class Saboteur:
         self.plan = Plan((), 0, 0)
         self.launcher = 0
 
-    def __call__(self, plan: Plan, inherit: Sequence[int] = (), *, name: str = "") -> Launch:
+    def __call__(self, plan: Plan, inherit: Sequence[int] = (), **options: Any) -> Launch:
         self.plan = plan
-        begun = launch(plan, inherit, name=name, fault_op=self.index, fault_errno=self.fault)
+        begun = launch(plan, inherit, **options, fault_op=self.index, fault_errno=self.fault)
         self.launcher = begun.pid
         return begun
 
