@@ -400,7 +400,7 @@ class TestDeathFromOutside:
             os.kill(pid, signal.SIGKILL)
 
         watch = scene.watch()
-        killer = threading.Thread(target=kill)
+        killer = threading.Thread(target=kill, daemon=True)
         killer.start()
         with pytest.raises(LaunchError, match="the launcher was killed") as caught:
             scene.begin()
