@@ -39,7 +39,7 @@ pytestmark = [pytest.mark.requires_root, pytest.mark.requires_iproute2]
 NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")
 STATUS = (
     *("Umask", "Uid", "Gid", "Groups", "NoNewPrivs", "Seccomp", "Seccomp_filters"),
-    *("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "SigBlk", "SigIgn"),
+    *("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "SigBlk"),
     *("Cpus_allowed", "Mems_allowed_list", "NSpid"),
 )
 CGROUPS = "/cg"

@@ -60,7 +60,7 @@ class Composer:
 def dockers(session_directory: Path, rootfs_template: RootfsTemplate) -> Iterator[Composer]:
     """The session's dockerd."""
     need("docker")
-    directory = session_directory / "docker"
+    directory = session_directory / "docker-intent"
     directory.mkdir()
     kept = directory / "config.json"
     keeper = directory / "keeper"
