@@ -17,7 +17,7 @@ from orlop.insight.targets import Target, discover, resolve
 from tests.integration.support.bundles import BundleFactory
 from tests.integration.support.dockerd import Docker, running_daemon
 from tests.integration.support.images import archive
-from tests.integration.support.orlop import process_in, process_running
+from tests.integration.support.orlop import orlop, process_in, process_running
 from tests.integration.support.podman import Podman
 from tests.integration.support.rootfs import RootfsTemplate
 from tests.integration.support.runtimes import Runtime, program_under_test
@@ -201,6 +201,10 @@ class TestPodman:
         assert target.asked is not None
         assert target.asked.hostname == "asked"
         assert found(target.process.pid).name == "podman:db"
+
+    def test_a_proof_of_it_holds(self, podman: Podman) -> None:
+        podman.start("--name", "db", "--", "probe", "wait")
+        orlop("proof", "podman:db").ok()
 
 
 def test_a_process_is_gone_as_soon_as_it_has_ended() -> None:
