@@ -1,0 +1,1 @@
+"""Images: references, manifests, the content store, registries, archives of images."""

@@ -1,0 +1,1 @@
+"""File systems of containers: layers from tar archives, what was changed, copies, volumes."""
