@@ -170,6 +170,20 @@ def parse_options(options: Iterable[str]) -> MountOptions:
 
     Unknown options are the file system type's own, and the kernel judges them.
     """
+    words = tuple(options)
+    known = _parsed.get(words)
+    if known is None:
+        if len(_parsed) >= _MOST_PARSED:
+            _parsed.clear()
+        known = _parsed[words] = _parse(words)
+    return known
+
+
+_MOST_PARSED = 256
+_parsed: dict[tuple[str, ...], MountOptions] = {}  # a start asks several times for each of them
+
+
+def _parse(options: Iterable[str]) -> MountOptions:
     attributes = _Attributes()
     recursive = _Attributes()
     propagation: list[tuple[int, bool]] = []

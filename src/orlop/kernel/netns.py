@@ -61,6 +61,16 @@ def within(entered: int, work: Callable[[], T], types: int = NETWORK.flag) -> T:
     Raises:
         PermissionDenied: CAP_SYS_ADMIN over that namespace is missing.
     """
+
+    def entered_work() -> T:
+        _enter(entered, types)
+        return work()
+
+    return _in_thread(entered_work)
+
+
+def _in_thread(work: Callable[[], T]) -> T:
+    """What a function returns, or raises, in a thread of its own."""
     import threading
 
     outcome: list[T] = []
@@ -68,7 +78,6 @@ def within(entered: int, work: Callable[[], T], types: int = NETWORK.flag) -> T:
 
     def run() -> None:
         try:
-            _enter(entered, types)
             outcome.append(work())
         except BaseException as error:  # noqa: BLE001 - it is raised again where it is awaited
             failure[0] = error
@@ -81,15 +90,39 @@ def within(entered: int, work: Callable[[], T], types: int = NETWORK.flag) -> T:
     return outcome[0]
 
 
+def make(work: Callable[[], T]) -> tuple[int, T]:
+    """A new network namespace, and what a function returns that was called in it.
+
+    It goes away with all that is in it when nobody holds it any more, and no process is in it.
+
+    Returns:
+        A descriptor (close-on-exec, the caller's to close) of the namespace, and the result.
+
+    Raises:
+        PermissionDenied: CAP_SYS_ADMIN is missing.
+    """
+    return _in_thread(lambda: (_unshared(), work()))
+
+
+def _unshared() -> int:
+    try:
+        syscalls.unshare(NETWORK.flag)
+    except SyscallError as error:
+        raise _refused(error, "cannot make a network namespace") from None
+    return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
 def _enter(entered: int, types: int) -> None:
     try:
         syscalls.setns(entered, types)
     except SyscallError as error:
-        import errno
+        raise _refused(error, "cannot enter its namespaces") from None
 
-        if error.errno != errno.EPERM:
-            raise
-        raise PermissionDenied("cannot enter its namespaces", hint="be root") from None
+
+def _refused(error: SyscallError, what: str) -> SyscallError | PermissionDenied:
+    import errno
+
+    return PermissionDenied(what, hint="be root") if error.errno == errno.EPERM else error
 
 
 def device_names(pid: int) -> tuple[str, ...]:

@@ -24,11 +24,22 @@ _BPF_ATTRIBUTE_BYTES = 192
 # Of x86-64, and of the generic table that arm64 and all later machines have.
 _NUMBERS = {
     "bpf": (321, 280),
+    "fsconfig": (431, 431),
+    "fsmount": (432, 432),
+    "fsopen": (430, 430),
+    "inotify_add_watch": (254, 27),
+    "inotify_init1": (294, 26),
+    "inotify_rm_watch": (255, 28),
     "mount": (165, 40),
+    "mount_setattr": (442, 442),
+    "move_mount": (429, 429),
+    "open_tree": (428, 428),
+    "openat2": (437, 437),
     "ptrace": (101, 117),
     "seccomp": (317, 277),
     "setns": (308, 268),
     "umount2": (166, 39),
+    "unshare": (272, 97),
 }
 _COLUMNS = {"x86_64": 0, "aarch64": 1}
 
@@ -54,6 +65,37 @@ def bpf(command: int, attribute: bytes) -> tuple[int, bytes]:
 
     buffer = ctypes.create_string_buffer(attribute, _BPF_ATTRIBUTE_BYTES)
     return _call("bpf", command, buffer, _BPF_ATTRIBUTE_BYTES), buffer.raw
+
+
+def inotify_init1(flags: int) -> int:
+    """A new inotify(7) descriptor, the caller's to close.
+
+    Raises:
+        SyscallError: as in inotify_init1(2): the user has too many.
+        Unsupported: the machine is neither x86-64 nor arm64.
+    """
+    return _call("inotify_init1", flags)
+
+
+def inotify_add_watch(fd: int, path: str, mask: int) -> int:
+    """The number of a watch on a host path; the same as before if the file is watched already.
+
+    Raises:
+        SyscallError: as in inotify_add_watch(2).
+    """
+    try:
+        return _call("inotify_add_watch", fd, os.fsencode(path), mask)
+    except SyscallError as error:
+        raise SyscallError("inotify_add_watch", error.errno, path) from None
+
+
+def inotify_rm_watch(fd: int, watch: int) -> None:
+    """The watch is gone.
+
+    Raises:
+        SyscallError: EINVAL, it was gone already (as after its file).
+    """
+    _call("inotify_rm_watch", fd, watch)
 
 
 def ptrace(request: int, thread: int, address: int = 0, data: int | bytearray = 0) -> int:
@@ -114,6 +156,16 @@ def mount(source: str, target: str, flags: int) -> None:
         raise SyscallError("mount", error.errno, target) from None
 
 
+def mount_filesystem(type_: str, target: str, flags: int, data: str) -> None:
+    """mount(2) of a file system without a device, as an overlay.
+
+    Raises:
+        SyscallError: as in mount(2); its path is the target.
+    """
+    texts = type_.encode(), os.fsencode(target), type_.encode()
+    _on_path("mount", target, *texts, flags, os.fsencode(data))
+
+
 def umount2(target: str, flags: int) -> None:
     """umount2(2).
 
@@ -124,6 +176,113 @@ def umount2(target: str, flags: int) -> None:
         _call("umount2", os.fsencode(target), flags)
     except SyscallError as error:
         raise SyscallError("umount2", error.errno, target) from None
+
+
+def openat2(directory: int, path: str | bytes, flags: int, mode: int, resolve: int) -> int:
+    """A descriptor (the caller's to close) of what the path leads to; see openat2(2).
+
+    Args:
+        directory: where the path starts, and what RESOLVE_IN_ROOT and RESOLVE_BENEATH keep to.
+        path: relative to it.
+        flags: as of open(2).
+        mode: of a file that is made.
+        resolve: RESOLVE_* bits.
+
+    Raises:
+        SyscallError: as in openat2(2).
+        Unsupported: the machine is neither x86-64 nor arm64.
+    """
+    how = flags.to_bytes(8, "little") + mode.to_bytes(8, "little") + resolve.to_bytes(8, "little")
+    return _on_path("openat2", path, directory, os.fsencode(path), how, len(how))
+
+
+def open_tree(directory: int, path: str | bytes, flags: int) -> int:
+    """A descriptor (the caller's to close) of a mount or a place in one, or of a copy of it.
+
+    Raises:
+        SyscallError: as in open_tree(2).
+        Unsupported: the machine is neither x86-64 nor arm64.
+    """
+    return _on_path("open_tree", path, directory, os.fsencode(path), flags)
+
+
+def move_mount(
+    source: int, source_path: str | bytes, target: int, target_path: str | bytes, flags: int
+) -> None:
+    """A mount is attached somewhere else; see move_mount(2).
+
+    Raises:
+        SyscallError: as in move_mount(2).
+        Unsupported: the machine is neither x86-64 nor arm64.
+    """
+    paths = os.fsencode(source_path), os.fsencode(target_path)
+    _on_path("move_mount", target_path, source, paths[0], target, paths[1], flags)
+
+
+def fsopen(type_: str, flags: int) -> int:
+    """A descriptor (the caller's to close) by which a file system instance is described.
+
+    Raises:
+        SyscallError: as in fsopen(2); its path is the type.
+        Unsupported: the machine is neither x86-64 nor arm64.
+    """
+    return _on_path("fsopen", type_, type_.encode(), flags)
+
+
+def fsconfig(context: int, command: int, key: str | None, value: str | None, number: int) -> None:
+    """One thing of a file system instance is said; see fsconfig(2).
+
+    Raises:
+        SyscallError: as in fsconfig(2); its path is the key.
+        Unsupported: the machine is neither x86-64 nor arm64.
+    """
+    words = (
+        None if key is None else key.encode(),
+        None if value is None else os.fsencode(value),
+    )
+    _on_path("fsconfig", key or "", context, command, *words, number)
+
+
+def fsmount(context: int, flags: int, attributes: int) -> int:
+    """A descriptor (the caller's to close) of a mount that is attached nowhere; see fsmount(2).
+
+    Raises:
+        SyscallError: as in fsmount(2).
+        Unsupported: the machine is neither x86-64 nor arm64.
+    """
+    return _call("fsmount", context, flags, attributes)
+
+
+def mount_setattr(
+    directory: int, path: str, flags: int, *, set_: int, clear: int, propagation: int
+) -> None:
+    """Attributes and propagation of a mount are others; see mount_setattr(2).
+
+    Raises:
+        SyscallError: as in mount_setattr(2).
+        Unsupported: the machine is neither x86-64 nor arm64.
+    """
+    attributes = b"".join(word.to_bytes(8, "little") for word in (set_, clear, propagation, 0))
+    words = (directory, os.fsencode(path), flags, attributes, len(attributes))
+    _on_path("mount_setattr", path, *words)
+
+
+def unshare(flags: int) -> None:
+    """The calling thread is in new namespaces of these kinds; see unshare(2).
+
+    Raises:
+        SyscallError: as in unshare(2).
+        Unsupported: the machine is neither x86-64 nor arm64.
+    """
+    _call("unshare", flags)
+
+
+def _on_path(name: str, path: str | bytes, *arguments: Any) -> int:
+    """As `_call`, with the path in the error."""
+    try:
+        return _call(name, *arguments)
+    except SyscallError as error:
+        raise SyscallError(name, error.errno, os.fsdecode(path)) from None
 
 
 def _call(name: str, *arguments: Any) -> int:

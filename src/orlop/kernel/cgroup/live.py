@@ -234,6 +234,12 @@ class Cgroup:
 
         return read_stats(self._where)
 
+    def usage(self) -> Stats:
+        """What changes of it from second to second, more quickly."""
+        from orlop.kernel.cgroup.stats import read_usage
+
+        return read_usage(self._where)
+
     def oom_watch(self) -> OomWatch:
         """Tells from now on when memory is used up; the caller closes it.
 

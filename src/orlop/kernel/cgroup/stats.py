@@ -93,10 +93,11 @@ class MemoryStats(Record):
 
 
 class PidsStats(Record):
-    """Tasks; a `limit` of 0 is none."""
+    """Tasks; a `limit` of 0 is none; `refused` counts those that could not be made for it."""
 
     current: int = 0
     limit: int = 0
+    refused: int = 0
 
 
 class BlockIoEntry(Record):
@@ -178,6 +179,27 @@ def read_stats(where: tuple[Place, ...]) -> Stats:
         block_io=block_io.replace(pressure=_pressure(unified, "io")),
         hugetlb=_hugetlb(place_of(where, "hugetlb")),
         rdma=_rdma(place_of(where, "rdma")),
+    )
+
+
+def read_usage(where: tuple[Place, ...]) -> Stats:
+    """What changes from second to second, in a third of the time.
+
+    Without cpuset, huge pages and RDMA; on v1 without swap and kernel memory.
+
+    Raises:
+        SyscallError: a file is there, but cannot be read.
+    """
+    unified, memory = unified_of(where), place_of(where, "memory")
+    cpu = _cpu(place_of(where, "cpu"), place_of(where, "cpuacct"), unified)
+    used = _memory(memory) if memory is None or memory.v2 else _usage_v1(_Reader(memory))
+    return Stats(
+        cpu=cpu.replace(pressure=_pressure(unified, "cpu")),
+        memory=used.replace(pressure=_pressure(unified, "memory")),
+        pids=_pids(place_of(where, "pids")),
+        block_io=_block_io(place_of(where, "blkio", "io")).replace(
+            pressure=_pressure(unified, "io")
+        ),
     )
 
 
@@ -295,6 +317,16 @@ def _memory_v1(reader: _Reader) -> MemoryStats:
     )
 
 
+def _usage_v1(reader: _Reader) -> MemoryStats:
+    raw = reader.keyed("memory.stat")
+    return MemoryStats(
+        cache=raw.get("cache", 0),
+        usage=_memory_entry_v1(reader, "memory"),
+        raw=raw,
+        oom_kills=reader.keyed("memory.oom_control").get("oom_kill", 0),
+    )
+
+
 def _memory_entry_v1(reader: _Reader, prefix: str) -> MemoryEntry:
     return MemoryEntry(
         usage=reader.number(f"{prefix}.usage_in_bytes"),
@@ -330,7 +362,11 @@ def _pids(place: Place | None) -> PidsStats:
         return PidsStats()
     reader = _Reader(place)
     limit = reader.number("pids.max")
-    return PidsStats(reader.number("pids.current"), 0 if limit == UNLIMITED else limit)
+    return PidsStats(
+        reader.number("pids.current"),
+        0 if limit == UNLIMITED else limit,
+        reader.keyed("pids.events").get("max", 0),
+    )
 
 
 # --- devices --------------------------------------------------------------------------------
@@ -356,10 +392,9 @@ def _block_io(place: Place | None) -> BlockIoStats:
     if place.v2:
         return _io_stat(reader.text("io.stat"))
     for source in _BLKIO_SOURCES:
-        counters = {f: tuple(_entries(reader.text(source + file))) for f, file in _BLKIO_FILES}
-        found = BlockIoStats().replace(**counters)
-        if found.serviced:
-            return found
+        if any(_entries(reader.text(f"{source}io_serviced_recursive"))):
+            counters = {f: tuple(_entries(reader.text(source + file))) for f, file in _BLKIO_FILES}
+            return BlockIoStats().replace(**counters)
     return BlockIoStats()
 
 
