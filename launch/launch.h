@@ -12,6 +12,7 @@
 #include "plan.h"
 
 struct report;
+struct text;
 
 struct launch {
   enum side side; /* which process this is */
@@ -39,6 +40,8 @@ struct launch {
   bool filtered;         /* a seccomp filter was loaded, which may refuse anything */
   const char *home;      /* "HOME=..." that find_home found, or NULL */
   const char *program;   /* what find_program found */
+  bool supervised;       /* supervise was performed */
+  struct text *title;    /* where the process's arguments are shown; NULL if nowhere */
   int image;             /* descriptor of the program, if use_program gave one; else -1 */
 };
 

@@ -32,6 +32,7 @@
 #include "report.h"
 #include "shim.h"
 #include "sides.h"
+#include "supervise.h"
 #include "text.h"
 #include "walk.h"
 
@@ -137,7 +138,9 @@ static int undo(struct launch *l) {
   }
   r->cgroups_left = cgroups_remove();
   r->phase = FAILED;
+  supervise_leave(l);
   shim_tell(l, EVENT_FAILED, r->error);
+  supervise_close(l);
   return 1;
 }
 
@@ -179,6 +182,14 @@ static int called_directly(int argc, char **argv) {
   return 125;
 }
 
+/* Where the arguments are, one behind the other. */
+static struct text title_of(int argc, char **argv) {
+  if (argc == 0)
+    return (struct text){.start = NULL};
+  const char *end = argv[argc - 1] + strlen(argv[argc - 1]) + 1;
+  return (struct text){.start = argv[0], .room = (size_t)(end - argv[0])};
+}
+
 int main(int argc, char **argv) {
   uint64_t began = report_now();
   static struct launch l = {.proc = -1,
@@ -189,9 +200,12 @@ int main(int argc, char **argv) {
                             .terminal = -1,
                             .image = -1,
                             .start = -1};
+  static struct text title;
   if (!started_by_caller() || report_map(&l, REPORT_FD) < 0 || l.report == NULL)
     return called_directly(argc, argv);
   close(REPORT_FD);
+  title = title_of(argc, argv);
+  l.title = argc > 0 ? &title : NULL;
   l.report->version = REPORT_VERSION;
   l.report->failed = NO_OPERATION;
   l.report->began_ns = began;

@@ -77,7 +77,10 @@ struct arg;
   OP(64, receive_file, "suq")                     \
   OP(65, send_file, "sq")                         \
   OP(66, list_directory, "sq")                    \
-  OP(67, use_program, "f")
+  OP(67, use_program, "f")                        \
+  /* for as long as the container lives: supervise.c, init.c */ \
+  OP(68, supervise, "ffsffffsqububl")             \
+  OP(69, become_init, "")
 /* clang-format on */
 
 /* The kinds as constants: OP_make_cgroup and so on. */

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "command.h"
 #include "launch.h"
 #include "report.h"
 #include "shim.h"

@@ -162,6 +162,7 @@ struct order {
   struct plan_state now;
   bool middle;  /* there is a middle process, which waits for its clone */
   bool pending; /* a seccomp listener waits to be sent */
+  bool init;    /* become_init was the last operation */
 };
 
 static const char *check_side(const struct order *o, const struct op *op) {
@@ -181,11 +182,13 @@ static int required_side(unsigned kind) {
   case OP_send_pidfd:
   case OP_send_seccomp_listener:
   case OP_next_part:
+  case OP_supervise:
     return SIDE_LAUNCHER;
   case OP_load_seccomp:
   case OP_find_program:
   case OP_use_program:
   case OP_await_start:
+  case OP_become_init:
   case OP_execute:
   case OP_serve:
   case OP_receive_file:
@@ -225,6 +228,9 @@ static const char *check_order(struct order *o, const struct op *op, bool last) 
     o->middle = true;
   if (last != is_end(op->kind))
     return "an operation behind one that ends a plan, or none such";
+  if (o->init && op->kind != OP_execute)
+    return "something else than execute behind become_init";
+  o->init = op->kind == OP_become_init;
 
   switch (op->kind) {
   case OP_clone:
@@ -237,6 +243,10 @@ static const char *check_order(struct order *o, const struct op *op, bool last) 
     if (o->now.created)
       return "a second await_start";
     o->now.created = true;
+    break;
+  case OP_supervise:
+    if (o->now.cloned || o->middle)
+      return "supervise when there is another process already";
     break;
   case OP_next_part:
     if (o->middle)

@@ -12,6 +12,7 @@
 
 #include "launch.h"
 #include "sides.h"
+#include "supervise.h"
 #include "text.h"
 
 pid_t process_clone(uint64_t flags, int cgroup, int *pidfd, int *pid_out) {
@@ -99,6 +100,7 @@ static void close_end(int *fd) {
 void process_become_container(struct launch *l) {
   uint64_t none = 0;
   l->side = SIDE_CONTAINER;
+  supervise_let_go(l);
   close_end(&l->control);
   close_end(&l->link[0]);
   close_end(&l->peer); /* the middle's */
@@ -127,6 +129,7 @@ int process_start_middle(struct launch *l) {
   }
   l->side = SIDE_MIDDLE;
   l->turn = true;
+  supervise_let_go(l);
   close(ends[0]);
   close_end(&l->control);
   close_end(&l->link[0]);

@@ -11,6 +11,7 @@
 #define SETUP_FAILED 0xfffffffeU
 #define REPORT_FAILURE_SIZE 512 /* what goes over a start connection: the first part */
 #define TIMED_OUT 1000
+#define REPORT_COUNTERS 4
 
 enum phase { PREPARING, CREATED, RUNNING, FAILED, EXITED };
 
@@ -43,7 +44,9 @@ struct report {
   _Atomic int32_t listener;        /* seccomp listener + 1, of the container's process */
   _Atomic uint32_t listener_taken; /* the launcher has sent it */
   _Atomic uint32_t alive;          /* thread id of the launcher; FUTEX_OWNER_DIED once it is dead */
-  char output[440];                /* the end of what a hook or helper that failed has written */
+  char output[408];                /* the end of what a hook or helper that failed has written */
+  /* Of a supervised container that has ended: its control group's. All ones: nobody says. */
+  uint64_t counters[4];
   struct times times[];
 };
 
@@ -53,6 +56,7 @@ _Static_assert(__builtin_offsetof(struct report, path) == 64, "layout of the rep
 _Static_assert(__builtin_offsetof(struct report, status) == 512, "layout of the report");
 _Static_assert(__builtin_offsetof(struct report, running_ns) == 560, "layout of the report");
 _Static_assert(__builtin_offsetof(struct report, output) == 584, "layout of the report");
+_Static_assert(__builtin_offsetof(struct report, counters) == 992, "layout of the report");
 
 struct launch;
 

@@ -15,9 +15,12 @@
 #include <unistd.h>
 
 #include "cgroups.h"
+#include "command.h"
 #include "launch.h"
+#include "pollset.h"
 #include "report.h"
 #include "sides.h"
+#include "supervise.h"
 
 enum stage { STARTING, WAITING, EXECUTING_NOW, STARTED, ENDED, BROKEN };
 
@@ -28,6 +31,7 @@ int shim_tell(struct launch *l, enum event event, int value) {
     uint32_t event;
     int32_t value;
   } message = {.event = event, .value = value};
+  supervise_tell(l, event, value);
   if (l->control < 0) {
     errno = ENOTCONN;
     return -1;
@@ -219,11 +223,16 @@ static int record_end(struct launch *l) {
   r->user_us = microseconds(use.ru_utime);
   r->system_us = microseconds(use.ru_stime);
   r->max_rss_kib = (uint64_t)use.ru_maxrss;
+  supervise_count(l);
   r->phase = EXITED;
+  supervise_drain(l);
+  supervise_leave(l);
   shim_tell(l, EVENT_EXITED, status);
+  supervise_close(l);
   reap_orphans(l);
   await_hang_up(l);
   r->cgroups_left = cgroups_remove();
+  supervise_flush(l);
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
@@ -231,29 +240,33 @@ int shim_follow(struct launch *l) {
   bool stay = flag(l, PLAN_STAY);
   enum stage stage = STARTING;
   int signals = -1;
+  struct pollset set = {0};
   if (stay) {
     drop_descriptors(l);
     signals = open_signals(l);
+    supervise_begin(l);
   }
   while (stage != ENDED) {
     /* poll(2) passes over negative descriptors. Signals wait until there is a program to get them:
      * before, they would end the start. */
     bool ready = stage == STARTED || l->created;
-    struct pollfd p[] = {
-        {.fd = l->peer, .events = POLLIN},
-        {.fd = stage == STARTED ? l->pidfd : -1, .events = POLLIN},
-        {.fd = l->control, .events = POLLIN},
-        {.fd = ready ? signals : -1, .events = POLLIN},
-    };
-    if (poll(p, 4, -1) < 0)
+    set.count = 0;
+    size_t peer = pollset_add(&set, l->peer, POLLIN);
+    size_t end = pollset_add(&set, stage == STARTED ? l->pidfd : -1, POLLIN);
+    size_t control = pollset_add(&set, l->control, POLLIN);
+    size_t signal = pollset_add(&set, ready ? signals : -1, POLLIN);
+    int most = supervise_poll(l, &set);
+    int found = poll(set.at, (nfds_t)set.count, most);
+    if (found < 0)
       continue;
-    if (p[3].revents != 0)
+    if (pollset_ready(&set, signal) != 0)
       take_signals(l, signals);
-    if (p[2].revents != 0)
+    if (pollset_ready(&set, control) != 0)
       stage = take_command(l, stage);
-    if (p[0].revents != 0 && stage != BROKEN)
+    if (pollset_ready(&set, peer) != 0 && stage != BROKEN)
       stage = take_message(l, stage);
-    if (p[1].revents != 0)
+    supervise_take(l, &set, found == 0);
+    if (pollset_ready(&set, end) != 0)
       stage = ENDED;
     if (stage == BROKEN)
       return -1;

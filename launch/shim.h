@@ -6,8 +6,15 @@
 
 struct launch;
 
-enum event { EVENT_CREATED = 1, EVENT_RUNNING, EVENT_FAILED, EVENT_EXITED };
-enum command { COMMAND_PART = 1, COMMAND_SIGNAL, COMMAND_RESIZE };
+enum event {
+  EVENT_CREATED = 1,
+  EVENT_RUNNING,
+  EVENT_FAILED,
+  EVENT_EXITED,
+  /* of attached clients, to those who have attached them: */
+  EVENT_DETACHED,
+  EVENT_GONE,
+};
 
 /* Sends an event to the caller; -1 with errno if it is gone. */
 int shim_tell(struct launch *l, enum event event, int value);

@@ -157,9 +157,9 @@ int keep_terminal(struct launch *l, int master) {
 
 int sides_die_with_launcher(struct launch *l) {
   struct pollfd end = {.fd = l->peer};
-  if (l->side == SIDE_LAUNCHER || l->created || l->filtered)
+  if (l->side == SIDE_LAUNCHER || ((l->created || l->filtered) && !l->supervised))
     return 0;
-  if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 && !l->filtered)
     return fail(l, "prctl PDEATHSIG", NULL);
   /* If the launcher died before that, no signal will come. getppid(2) cannot tell in a new PID
    * namespace, but the launcher's end of the socket is closed before the signal is sent. */
@@ -169,6 +169,6 @@ int sides_die_with_launcher(struct launch *l) {
 }
 
 void sides_outlive_launcher(struct launch *l) {
-  if (l->side != SIDE_LAUNCHER && !l->created && !l->filtered)
+  if (l->side != SIDE_LAUNCHER && !l->created && !l->filtered && !l->supervised)
     prctl(PR_SET_PDEATHSIG, 0);
 }

@@ -49,7 +49,8 @@ int sides_expect(struct launch *l, enum what what, struct message *m, int *fds, 
  * changes of credentials, which reset it. -1 after fail(). */
 int sides_die_with_launcher(struct launch *l);
 
-/* Ends that, from await_start or execute on. */
+/* Ends that, from await_start or execute on, unless the container is supervised: nobody else would
+ * see its end. */
 void sides_outlive_launcher(struct launch *l);
 
 /* Whether the caller has closed its end of the control socket. */

@@ -43,6 +43,11 @@ static void use_field(const struct plan *plan, char letter, const struct arg *ar
   }
 }
 
+static bool ends_a_plan(unsigned kind) {
+  return kind == OP_execute || kind == OP_next_part || kind == OP_serve ||
+         kind == OP_receive_file || kind == OP_send_file || kind == OP_list_directory;
+}
+
 static void decode(const void *data, size_t size, const struct plan_state *before) {
   struct plan plan;
   uint32_t at = 0;
@@ -50,7 +55,7 @@ static void decode(const void *data, size_t size, const struct plan_state *befor
   if (plan_decode(data, size, before, space, &plan, &at) == NULL) {
     unsigned last = plan.ops[plan.count - 1].kind;
     if (plan.count > PLAN_MAX_OPERATIONS || plan.slots > PLAN_MAX_SLOTS ||
-        plan.inherited > plan.slots || (last != OP_execute && last != OP_next_part))
+        plan.inherited > plan.slots || !ends_a_plan(last))
       abort();
     for (uint32_t i = 0; i < plan.count; i++) {
       const char *signature = op_signature(plan.ops[i].kind);

@@ -11,6 +11,7 @@ from orlop.launch.plan import (
     LAUNCHER,
     MIDDLE,
     AwaitStart,
+    BecomeInit,
     Clone,
     Execute,
     LoadSeccomp,
@@ -20,6 +21,7 @@ from orlop.launch.plan import (
     SendSeccompListener,
     Slot,
     Step,
+    Supervise,
     Undumpable,
     operations,
 )
@@ -27,7 +29,16 @@ from orlop.launch.wire import encode, signature
 
 SLOTS = 4
 SAMPLES = {"u": 1, "q": 1 << 40, "f": 1, "s": "/some/path", "b": b"\1\0\2", "l": ("one", "")}
-SPECIAL = (Clone, Execute, NextPart, AwaitStart, LoadSeccomp, SendSeccompListener)
+SPECIAL = (
+    Clone,
+    Execute,
+    NextPart,
+    AwaitStart,
+    LoadSeccomp,
+    SendSeccompListener,
+    BecomeInit,
+    Supervise,
+)
 
 
 def sample(cls: type[Operation]) -> Operation:
@@ -52,6 +63,8 @@ def plans() -> dict[str, tuple[Step, ...]]:
     middle = (Step(MIDDLE, Undumpable()), Step(MIDDLE, Clone(0, Slot(2))))
     found["listener"] = (begin, *listener, Step(CONTAINER, AwaitStart(Slot(0))), end)
     found["middle"] = (*middle, end)
+    found["init"] = (begin, Step(CONTAINER, BecomeInit()), end)
+    found["supervised"] = (Step(LAUNCHER, sample(Supervise)), begin, end)
     found["part"] = (begin, Step(LAUNCHER, NextPart()))
     return found
 

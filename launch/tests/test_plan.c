@@ -385,6 +385,63 @@ static void test_order(void) {
   refused("an operation on a side that cannot perform it", "use_program by the launcher");
 }
 
+static void supervise(enum side side) {
+  operation(OP_supervise, side);
+  u32(0);
+  u32(0);
+  string("shim.sock");
+  for (int i = 0; i < 4; i++)
+    u32(0xffffffff);
+  string("");
+  u64(0);
+  u32(0);
+  bytes("", 0);
+  u32(0);
+  bytes("\x10\x11", 2);
+  u32(0);
+  end();
+}
+
+static void test_supervision(void) {
+  begin(1, 1);
+  supervise(SIDE_LAUNCHER);
+  clone_by(SIDE_LAUNCHER);
+  execute();
+  accepted("a launcher that supervises");
+  begin(1, 1);
+  clone_by(SIDE_LAUNCHER);
+  supervise(SIDE_CONTAINER);
+  execute();
+  refused("an operation on a side that cannot perform it", "a container that does");
+  begin(1, 1);
+  clone_by(SIDE_LAUNCHER);
+  supervise(SIDE_LAUNCHER);
+  execute();
+  refused("supervise when there is another process already", "after the clone");
+  begin(1, 1);
+  empty(OP_undumpable, SIDE_MIDDLE);
+  supervise(SIDE_LAUNCHER);
+  clone_by(SIDE_MIDDLE);
+  execute();
+  refused("supervise when there is another process already", "beside a middle process");
+  begin(0, 0);
+  clone_by(SIDE_LAUNCHER);
+  empty(OP_become_init, SIDE_CONTAINER);
+  execute();
+  accepted("an init");
+  begin(0, 0);
+  clone_by(SIDE_LAUNCHER);
+  empty(OP_become_init, SIDE_CONTAINER);
+  empty(OP_new_session, SIDE_CONTAINER);
+  execute();
+  refused("something else than execute behind become_init", "an init that goes on");
+  begin(0, 0);
+  clone_by(SIDE_LAUNCHER);
+  empty(OP_become_init, SIDE_LAUNCHER);
+  execute();
+  refused("an operation on a side that cannot perform it", "a launcher as init");
+}
+
 static void load(uint32_t flags) {
   operation(OP_load_seccomp, SIDE_CONTAINER);
   bytes("12345678", 8);
@@ -522,6 +579,7 @@ int main(void) {
   test_lists();
   test_space();
   test_order();
+  test_supervision();
   test_listener();
   test_parts();
   test_serving();

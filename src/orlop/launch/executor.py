@@ -278,6 +278,7 @@ def launch(
     name: str = "",
     stdio: tuple[int, int, int] = (0, 1, 2),
     encoded: bytes | None = None,
+    report: int = -1,
     fault_op: int = NO_FAULT,
     fault_errno: int = 0,
 ) -> Launch:
@@ -289,6 +290,7 @@ def launch(
         name: what to show behind the launcher's name in a process list (the container's id).
         stdio: the container's stdin, stdout and stderr.
         encoded: the plan's encoding, if it is there already.
+        report: an empty file for the report, which stays the caller's; memory by default.
         fault_op: see `orlop.launch.wire.encode`.
         fault_errno: as well.
 
@@ -313,9 +315,9 @@ def launch(
     ours, theirs = _socket.socketpair(
         _socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC
     )
-    report = -1
+    given_report, report = report, -1
     try:
-        report = _memfd("orlop-report")
+        report = _memfd("orlop-report") if given_report < 0 else os.dup(given_report)
         os.ftruncate(report, reports.size(len(plan.steps)))
         if encoded is None:
             encoded = encode(plan, fault_op=fault_op, fault_errno=fault_errno)

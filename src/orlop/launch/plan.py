@@ -660,6 +660,50 @@ class AwaitStart(Operation):
     listener: Slot
 
 
+class Supervise(Operation):
+    """Supervise the container's streams from here to its end; the launcher has to STAY.
+
+    Commands and clients come over the listening `socket`, which is removed at the end, by its
+    `name` in `directory`. What comes out of `stdout` and `stderr`, or of the terminal that the
+    launcher keeps, goes to the clients and to the file `log_name` in the directory `log`; what
+    clients send goes to `stdin`. `counters` are control group files and keys in them, alternately,
+    of which at most four numbers are put into the report at the end. The slots are the launcher's
+    alone and empty afterwards. See docs/launch-plan.md#supervision.
+    """
+
+    kind = 68
+    socket: Slot
+    directory: Slot
+    name: str
+    stdin: Slot
+    stdout: Slot
+    stderr: Slot
+    log: Slot
+    log_name: str
+    max_bytes: U64
+    max_files: U32
+    attributes: bytes
+    flags: U32
+    detach_keys: bytes
+    counters: tuple[str, ...]
+
+
+HAS_TERMINAL = 1  # the streams are a terminal's, of which the launcher gets the master
+OPEN_STDIN = 2  # clients may send
+STDIN_ONCE = 4  # stdin is closed when the first of them has ended that
+
+
+class BecomeInit(Operation):
+    """Go on in a child; the process itself becomes an init that waits for it.
+
+    It passes on signals, reaps what is left to it, and ends as the child does (128 + n after
+    signal n). It has nothing that leads to the host: no descriptor but stdin, stdout and stderr,
+    no memory that it shares with the launcher. Only `execute` follows.
+    """
+
+    kind = 69
+
+
 class Execute(Operation):
     """Execute the program that was found or given (execve(2)).
 

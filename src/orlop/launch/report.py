@@ -28,6 +28,9 @@ _BY_SIGNAL = 128  # added to the signal's number, as shells do
 
 _FAILURE = struct.Struct("<4s I I i I i I I 32s 448s")
 _EXIT = struct.Struct("<i 4x QQQQ QQ")
+_MEMORY = struct.Struct("<QQQQ")
+_MEMORY_AT = 992
+_NO_LIMIT = 1 << 62  # v1 has a number above that for none; all ones are "nobody says"
 _TIMES = struct.Struct("<QQ")
 
 
@@ -39,6 +42,15 @@ class Exit(Record):
     user_us: int
     system_us: int
     max_rss_kib: int
+
+
+class Memory(Record):
+    """What the container's control group has counted, of a supervised container that has ended."""
+
+    oom_kills: int = 0
+    limit_hits: int = 0
+    peak: int | None = None
+    limit: int | None = None
 
 
 class Report(Record):
@@ -59,6 +71,7 @@ class Report(Record):
     path: str
     output: str = ""
     exit: Exit | None = None
+    memory: Memory = Memory()
     began_ns: int = 0
     running_ns: int = 0
     cgroups_left: int = 0
@@ -90,12 +103,19 @@ def parse(data: bytes) -> Report:
     status, at, user, system, rss, began, running = _EXIT.unpack_from(data, FAILURE_SIZE)
     head = parse_failure(data)
     return head.replace(
-        output=data[_OUTPUT:HEAD_SIZE].split(b"\0", 1)[0].decode("utf-8", "replace").strip(),
+        output=data[_OUTPUT:_MEMORY_AT].split(b"\0", 1)[0].decode("utf-8", "replace").strip(),
         exit=Exit(status, at, user, system, rss) if head.phase == EXITED else None,
+        memory=_memory(data),
         began_ns=began,
         running_ns=running,
         times_ns=tuple(_TIMES.iter_unpack(data[HEAD_SIZE:])),
     )
+
+
+def _memory(data: bytes) -> Memory:
+    found = (n if n < _NO_LIMIT else 0 for n in _MEMORY.unpack_from(data, _MEMORY_AT))
+    kills, hits, peak, limit = found
+    return Memory(kills, hits, peak or None, limit or None)
 
 
 def error(plan: Plan, report: Report) -> LaunchError:

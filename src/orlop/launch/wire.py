@@ -14,6 +14,7 @@ from orlop.records import fields, values
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 MAGIC = 0x504C524F  # "ORLP"
@@ -76,23 +77,23 @@ def encode(plan: Plan, *, fault_op: int = NO_FAULT, fault_errno: int = 0) -> byt
     return header + body
 
 
-_signatures: dict[type[Operation], str] = {}
+_encoders: dict[type[Operation], tuple[Callable[[Any], bytes], ...]] = {}
 
 
 def _encode_fields(op: Operation) -> bytes:
     cls = type(op)
-    letters = _signatures.get(cls)
-    if letters is None:
-        letters = _signatures[cls] = signature(cls)
+    encoders = _encoders.get(cls)
+    if encoders is None:
+        encoders = _encoders[cls] = tuple(_ENCODERS[letter] for letter in signature(cls))
     out: list[bytes] = []
-    for letter, value in zip(letters, values(op), strict=True):
-        try:
-            out.append(_ENCODERS[letter](value))
-        except (struct.error, ValueError, AttributeError, TypeError) as error:
-            name = fields(op)[len(out)]
-            raise InvalidArgument(
-                f"cannot encode {name} of {op_name(cls)}: {value!r}: {error}"
-            ) from error
+    try:
+        for encode_field, value in zip(encoders, values(op), strict=True):
+            out.append(encode_field(value))
+    except (struct.error, ValueError, AttributeError, TypeError) as error:
+        name, bad = fields(op)[len(out)], values(op)[len(out)]
+        raise InvalidArgument(
+            f"cannot encode {name} of {op_name(cls)}: {bad!r}: {error}"
+        ) from error
     return b"".join(out)
 
 

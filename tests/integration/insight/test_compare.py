@@ -99,9 +99,10 @@ class TestPs:
     def test_all_that_is_isolated(self, runtime_at_home: Runtime, bundle: BundleFactory) -> None:
         container: Container = runtime_at_home.start(bundle())
         with process_in("unshare", "--net") as pid:
-            found = {entry["name"]: entry for entry in orlop("ps", "--json").ok().json()["targets"]}
-            names = orlop("ps", "-q").ok().lines()
-            table = orlop("ps").ok().out
+            targets = orlop("ps", "--machine", "--json").ok().json()["targets"]
+            found = {entry["name"]: entry for entry in targets}
+            names = orlop("ps", "--machine", "-q").ok().lines()
+            table = orlop("ps", "--machine").ok().out
         assert found[container.id]["engine"] == "orlop"
         assert found[container.id]["pid"] == container.pid
         assert {"pid", "network", "mount", "ipc", "uts"} <= set(found[container.id]["own"])

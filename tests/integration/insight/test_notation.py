@@ -280,8 +280,8 @@ SCENARIOS = (
 )
 
 
-# These need somebody at the other end who asks (launcher/test_serving.py, test_opened.py), or a
-# program given by descriptor (insight/test_probe.py).
+# These need somebody at the other end who asks (launcher/test_serving.py, test_opened.py), a
+# program given by descriptor (insight/test_probe.py), or streams and an init (shim/).
 NOT_IN_SCENARIOS = {
     ops.Serve,
     ops.ReceiveFile,
@@ -289,6 +289,8 @@ NOT_IN_SCENARIOS = {
     ops.ListDirectory,
     ops.SendOpened,
     ops.UseProgram,
+    ops.Supervise,
+    ops.BecomeInit,
 }
 
 

@@ -104,6 +104,22 @@ TABLE: list[tuple[Operation, str]] = [
         'write(</proc/HELPER/gid_map>, "0 8 1"); '
         'openat(</proc>, "HELPER/ns/user", O_RDONLY|O_CLOEXEC) = 1<user namespace>',
     ),
+    (
+        ops.Supervise(
+            NINE, NINE, "shim.sock", NO_SLOT, ONE, ONE, NINE, "a-json.log", 1, 1, b"", 0, b"", ()
+        ),
+        "setsid() /* from now on it takes commands and clients, and keeps the log */;"
+        ' openat(9, "a-json.log", O_RDWR|O_APPEND|O_CREAT|O_NOFOLLOW|O_NOCTTY|O_NONBLOCK|O_CLOEXEC,'
+        " 0640) = <a-json.log>",
+    ),
+    (
+        ops.Supervise(NINE, NINE, "s", NO_SLOT, ONE, ONE, NO_SLOT, "", 0, 0, b"", 0, b"", ()),
+        "setsid() /* from now on it takes commands and clients, and keeps the log */",
+    ),
+    (
+        ops.BecomeInit(),
+        "clone(SIGCHLD) = PROGRAM /* which goes on; its parent is the init */",
+    ),
     (ops.Undumpable(), "prctl(PR_SET_DUMPABLE, SUID_DUMP_DISABLE)"),
     (ops.NewSession(), "setsid()"),
     (

@@ -16,6 +16,7 @@ from orlop.insight.notation import (
     process,
     program,
     served,
+    supervised,
 )
 from orlop.insight.notation.scene import Scene
 
@@ -36,6 +37,7 @@ NOTATIONS: Notations = {
     **process.CALLS,
     **program.CALLS,
     **served.CALLS,
+    **supervised.CALLS,
 }
 """For each operation: what it looks like."""
 _NO_NAMES: Mapping[Slot, str] = {}
