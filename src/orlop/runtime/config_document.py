@@ -9,15 +9,15 @@ from __future__ import annotations
 from orlop.decode import camel_case
 from orlop.kernel.cgroup.resources import BlockIo, Memory, NetworkClass, Resources
 from orlop.kernel.idmap import IdMap
+from orlop.kernel.seccomp import Profile
 from orlop.records import Record, fields, values
 from orlop.runtime.spec import CpuAffinity, IntelRdt, IoPriority, MemoryPolicy, Process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
-    from orlop.kernel.seccomp import Profile
     from orlop.runtime.spec import Spec
 
 # Names that are not the field's in camel case, as in `config_json`.
@@ -42,24 +42,59 @@ _NUMBER_LISTS = frozenset(
 
 
 def document(record: Spec | Profile) -> dict[str, Any]:
-    """The JSON value of a configuration, or of a seccomp profile."""
+    """The JSON value of a configuration, or of a seccomp profile; not to be changed."""
     return _object(record)
 
 
 def _object(record: Record) -> dict[str, Any]:
     cls = type(record)
-    defaults = cls.__record_defaults__
+    rows = _rows.get(cls)
+    if rows is None:
+        rows = _rows[cls] = _rows_of(cls)
     found: dict[str, Any] = {}
-    for field, value in zip(fields(record), values(record), strict=True):
-        plain = _numbers(value) if (cls, field) in _NUMBER_LISTS else _plain(value)
-        says_nothing = plain in ([], {}, "") and value == defaults.get(field)
-        if value is not None and not says_nothing:
-            key = _KEYS.get((cls, field)) or camel_case(field)
-            found[key] = {"limit": plain} if key == "pids" else plain
+    for (key, plainly, default), value in zip(rows, values(record), strict=True):
+        if value is None:
+            continue
+        plain = plainly(value)
+        if value == default and plain in _SAYS_NOTHING:
+            continue
+        found[key] = {"limit": plain} if key == "pids" else plain
+    return found
+
+
+_Row = tuple[str, "Callable[[Any], object]", object]
+_rows: dict[type[Record], tuple[_Row, ...]] = {}
+_SAYS_NOTHING: tuple[object, ...] = ([], {}, "")
+
+
+def _rows_of(cls: type[Record]) -> tuple[_Row, ...]:
+    """Of each field its name in JSON, what makes its value plain, and its default."""
+    return tuple(
+        (
+            _KEYS.get((cls, field)) or camel_case(field),
+            _numbers if (cls, field) in _NUMBER_LISTS else _plain,
+            cls.__record_defaults__.get(field),
+        )
+        for field in fields(cls)
+    )
+
+
+_MOST_PROFILES = 16
+_profiles: dict[Profile, dict[str, Any]] = {}  # the largest part, and mostly the same one
+
+
+def _profile(profile: Profile) -> dict[str, Any]:
+    found = _profiles.get(profile)
+    if found is None:
+        if len(_profiles) >= _MOST_PROFILES:
+            _profiles.clear()
+        found = _profiles[profile] = _object(profile)
     return found
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, Profile):
+        return _profile(value)
     if isinstance(value, Record):
         return _object(value)
     if isinstance(value, dict):

@@ -123,6 +123,17 @@ def default_profile(capabilities: Collection[str], machine: str) -> Profile:
         raise Unsupported(
             f"the default seccomp profile on {machine}", needs=" or ".join(OF_MACHINE)
         )
+    key = (frozenset(capabilities), machine)
+    known = _known.get(key)
+    if known is None:
+        known = _known[key] = _profile(*key)
+    return known
+
+
+_known: dict[tuple[frozenset[str], str], Profile] = {}
+
+
+def _profile(capabilities: frozenset[str], machine: str) -> Profile:
     allowed = f"{_ALWAYS} {_ON_MACHINE[machine]}".split()
     for capability, names in _WITH_CAPABILITY.items():
         if capability in capabilities:

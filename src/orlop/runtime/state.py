@@ -235,9 +235,26 @@ class Directory:
         state.json goes first: without it there is no container any more, so if this is interrupted,
         what is left takes nothing but another forced delete.
         """
-        for name in sorted(os.listdir(self.path), key=lambda name: name != "state.json"):
-            os.unlink(self.file(name))
-        os.rmdir(self.path)
+        _unlink(self.file("state.json"))
+        _remove_tree(self.path)
+
+
+def _remove_tree(path: str) -> None:
+    """Removes a directory of our own; what others remove meanwhile is fine."""
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                _remove_tree(entry.path)
+            else:
+                _unlink(entry.path)
+    os.rmdir(path)
+
+
+def _unlink(path: str) -> None:
+    try:  # noqa: SIM105 - contextlib would take longer to import than all of this
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
 
 
 def _to_json(state: State) -> Mapping[str, Any]:

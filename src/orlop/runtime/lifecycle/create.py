@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from orlop.launch.executor import Launch
     from orlop.launch.plan import Plan
+    from orlop.launch.shim import Shim
+    from orlop.launch.supervision import Supervision
     from orlop.runtime.layers import Layers
     from orlop.runtime.lifecycle.gather import Choices
     from orlop.runtime.spec import Spec
@@ -58,12 +60,14 @@ class Bundle(Record):
         config: the bytes of its config.json.
         spec: what they say.
         layers: what is mounted over its root.
+        init: its program gets the launcher's own init as its parent.
     """
 
     path: str
     config: bytes
     spec: Spec
     layers: Layers | None = None
+    init: bool = False
 
 
 def open_bundle(choices: Choices, warn: Warn) -> Bundle:
@@ -88,6 +92,7 @@ def checked_bundle(
     *,
     no_pivot: bool = False,
     layers: Layers | None = None,
+    init: bool = False,
 ) -> Bundle:
     """A bundle, if its configuration is right.
 
@@ -97,7 +102,7 @@ def checked_bundle(
     """
     for warning in validate(spec, validation_facts(spec, no_pivot=no_pivot)):
         warn(warning)
-    return Bundle(path, config, spec, layers)
+    return Bundle(path, config, spec, layers, init)
 
 
 def begin(
@@ -110,19 +115,45 @@ def begin(
     console: int | None = None,
     flags: int = 0,
     stdio: tuple[int, int, int] = (0, 1, 2),
+    supervision: Supervision | None = None,
+    connected: Callable[[Shim], None] | None = None,
 ) -> Launch:
     """Starts a launcher on a new container, until its process waits (`wait`) or runs.
 
-    `console` is a connected socket for the master of the terminal, if not the one of `choices`;
-    `flags` are those of the plan; `stdio` are descriptors of this process.
+    Args:
+        store: where its state is kept.
+        container: its id.
+        bundle: what to start.
+        choices: of the caller.
+        wait: the process waits at its socket instead of becoming the program.
+        console: a connected socket for the master of the terminal, if not the one of `choices`.
+        flags: of the plan.
+        stdio: descriptors of this process, for the program.
+        supervision: the launcher stays, as the container's shim, and makes the program's stdio.
+        connected: gets a connection to it (the caller's to close) before anything is started;
+            clients that are attached there miss nothing.
     """
     with store.new(container) as directory:
         try:
             directory.write_file("config.json", bundle.config)
-            return _launch(directory, bundle, choices, wait, console, flags, stdio)
+            way = _Way(wait, console, flags, stdio)
+            if supervision is not None:
+                own = supervision.directory or directory.path
+                way = way.replace(supervision=supervision.replace(directory=own))
+            return _launch(directory, bundle, choices, way, connected)
         except BaseException:
             directory.remove()
             raise
+
+
+class _Way(Record):
+    """How a start was asked for; see `begin`."""
+
+    wait: bool
+    console: int | None
+    flags: int
+    stdio: tuple[int, int, int]
+    supervision: Supervision | None = None
 
 
 def _with_listen_fds(spec: Spec, choices: Choices) -> Spec:
@@ -137,20 +168,27 @@ def _launch(
     directory: Directory,
     bundle: Bundle,
     choices: Choices,
-    wait: bool,
-    console: int | None,
-    flags: int,
-    stdio: tuple[int, int, int],
+    way: _Way,
+    connected: Callable[[Shim], None] | None,
 ) -> Launch:
     spec = bundle.spec
-    _check_console(spec, choices, console)
+    _check_console(spec, choices, way)
     with Opened() as opened:
         handed = Handed(
-            console=opened.connected(choices.console_socket) if console is None else console,
+            console=opened.connected(choices.console_socket)
+            if way.console is None
+            else way.console,
             pidfd_socket=opened.connected(choices.pidfd_socket),
-            listener=opened.listening(directory.file(WAITING)) if wait else None,
+            listener=opened.listening(directory.file(WAITING)) if way.wait else None,
             preserved=tuple(range(FIRST_PRESERVED, FIRST_PRESERVED + choices.preserve_fds)),
         )
+        stdio, report, flags = way.stdio, -1, way.flags
+        if way.supervision is not None:
+            from orlop.runtime.lifecycle import supervised
+
+            prepared = supervised.prepare(opened, way.supervision, handed, connected)
+            handed, stdio, report = prepared.handed, prepared.stdio, prepared.report
+            flags |= supervised.FLAGS
         seccomp = compiled_seccomp(spec, directory.seccomp_cache)
         situation = gather(
             spec,
@@ -161,7 +199,7 @@ def _launch(
             flags,
             seccomp,
             layers=bundle.layers,
-        )
+        ).replace(supervision=way.supervision, init=bundle.init)
         plan = plan_container(spec, situation)
         state = State(
             id=directory.id,
@@ -174,8 +212,8 @@ def _launch(
         directory.write(state)
         running = None
         try:
-            running = launch(plan, handed.fds(), name=directory.id, stdio=stdio)
-            _while_it_works(directory, plan, wait)
+            running = launch(plan, handed.fds(), name=directory.id, stdio=stdio, report=report)
+            _while_it_works(directory, plan, way.wait)
             pid = running.wait_created()
             state = state.replace(process=_identity(pid))
             directory.write(state)
@@ -208,9 +246,10 @@ def _undo(directory: Directory, state: State, spec: Spec, running: Launch | None
     destroy(found, spec)
 
 
-def _check_console(spec: Spec, choices: Choices, console: int | None) -> None:
+def _check_console(spec: Spec, choices: Choices, way: _Way) -> None:
     terminal = spec.process is not None and spec.process.terminal
-    served = console is not None or bool(choices.console_socket)
+    supervised = way.supervision is not None and way.supervision.terminal
+    served = way.console is not None or bool(choices.console_socket) or supervised
     if terminal and not served:
         raise InvalidArgument(
             "process.terminal is true, and nobody serves the terminal",

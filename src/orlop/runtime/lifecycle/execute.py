@@ -7,9 +7,11 @@ import os
 from orlop.errors import InvalidArgument, WrongState
 from orlop.kernel import process as processes
 from orlop.kernel.features import read_features
+from orlop.kernel.namespaces import BY_NAME
 from orlop.launch.executor import launch
 from orlop.launch.plan import STAY
 from orlop.records import Record
+from orlop.runtime.lifecycle import supervised
 from orlop.runtime.lifecycle.foreground import in_foreground
 from orlop.runtime.lifecycle.gather import compiled_seccomp, validation_facts
 from orlop.runtime.lifecycle.handover import FIRST_PRESERVED, Opened, write_pid_file
@@ -20,8 +22,12 @@ from orlop.runtime.validate import validate_process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orlop.kernel.cgroup.creation import Entry
     from orlop.launch.executor import Launch
+    from orlop.launch.shim import Shim
+    from orlop.launch.supervision import Supervision
     from orlop.runtime.lifecycle.create import Warn
     from orlop.runtime.lifecycle.status import Container
     from orlop.runtime.spec import Process, Spec
@@ -76,10 +82,23 @@ def execute(
     warn: Warn,
     *,
     console: int | None = None,
+    supervision: Supervision | None = None,
+    connected: Callable[[Shim], None] | None = None,
 ) -> Launch:
     """Starts a process in a running container, until its program runs.
 
     Unless `choices.detach`, the launcher stays and ends with the process's exit status.
+
+    Args:
+        found: the container.
+        spec: its configuration.
+        process: what to start.
+        choices: of the caller.
+        warn: gets warnings.
+        console: a connected socket for the master of the terminal, if not the one of `choices`.
+        supervision: the launcher stays as the process's shim, and makes its stdio.
+        connected: gets a connection to it (the caller's to close) before anything is started;
+            clients that are attached there miss nothing.
 
     Raises:
         WrongState: the container has ended in the meantime.
@@ -87,6 +106,7 @@ def execute(
     """
     if found.state.process is None:
         raise WrongState("exec in", found.state.id, state="creating", needs=RUNNING)
+    spec = _where_it_is(spec, found.state.process.pid)
     for warning in validate_process(process, spec, validation_facts(spec.replace(process=process))):
         warn(warning)
     with Opened() as opened:
@@ -99,6 +119,12 @@ def execute(
             target=target,
             preserved=tuple(range(first, first + choices.preserve_fds)),
         )
+        stdio, report = (0, 1, 2), -1
+        flags = 0 if choices.detach else STAY
+        if supervision is not None:
+            prepared = supervised.prepare(opened, supervision, handed, connected)
+            handed, stdio, report = prepared.handed, prepared.stdio, prepared.report
+            flags = supervised.FLAGS
         features = read_features()
         situation = Situation(
             id=found.state.id,
@@ -110,14 +136,15 @@ def execute(
             capabilities=features.capabilities.bounding,
             privileged=features.is_privileged,
             new_keyring=found.state.new_keyring,
-            flags=0 if choices.detach else STAY,
+            flags=flags,
+            supervision=supervision,
         )
         joining = Joining(
             types=_different_namespaces(found.state.process.pid),
             cgroup=_entry(found, choices),
         )
         plan = plan_exec(spec, process, situation, joining)
-        running = launch(plan, handed.fds(), name=found.state.id)
+        running = launch(plan, handed.fds(), name=found.state.id, stdio=stdio, report=report)
     pid = 0
     try:
         pid = running.wait_running()
@@ -126,8 +153,26 @@ def execute(
         running.close()  # which makes the launcher undo what it has begun
         _kill(pid)
         running.reap()
+        if supervision is not None:
+            supervised.clean_up(supervision)
         raise
     return running
+
+
+def _where_it_is(spec: Spec, first: int) -> Spec:
+    """The configuration with the container's own namespaces in place of those it has joined.
+
+    What their paths lead to may be gone, or another one by now.
+    """
+    if not any(namespace.path for namespace in spec.linux.namespaces):
+        return spec
+    namespaces = tuple(
+        namespace.replace(path=f"/proc/{first}/ns/{BY_NAME[namespace.type].file}")
+        if namespace.path
+        else namespace
+        for namespace in spec.linux.namespaces
+    )
+    return spec.replace(linux=spec.linux.replace(namespaces=namespaces))
 
 
 def _kill(pid: int) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from orlop.kernel.features import Features
     from orlop.kernel.idmap import IdMap
-    from orlop.kernel.seccomp import Filter
+    from orlop.kernel.seccomp import Filter, Profile
     from orlop.runtime.layers import Layers
     from orlop.runtime.spec import Spec
 
@@ -120,11 +120,21 @@ def compiled_seccomp(spec: Spec, cache: str | None) -> Filter | None:
     Raises:
         InvalidArgument, Unsupported: as `orlop.kernel.seccomp.compile`.
     """
-    if spec.linux.seccomp is None:
+    profile = spec.linux.seccomp
+    if profile is None:
         return None
-    from orlop.kernel import seccomp
+    found = _filters.get(profile)
+    if found is None:
+        from orlop.kernel import seccomp
 
-    return seccomp.compile(spec.linux.seccomp, cache)
+        if len(_filters) >= _MOST_FILTERS:
+            _filters.clear()
+        found = _filters[profile] = seccomp.compile(profile, cache)
+    return found
+
+
+_MOST_FILTERS = 16
+_filters: dict[Profile, Filter] = {}  # of this process, which may start many containers
 
 
 def _net_addresses(spec: Spec) -> Mapping[str, bytes] | None:

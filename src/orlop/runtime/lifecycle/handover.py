@@ -54,16 +54,16 @@ class Opened:
         """A descriptor connected to the socket at a host path; None without a path."""
         if not path:
             return None
-        from orlop.runtime.lifecycle import sockets
+        from orlop.launch import sockets
 
         socket = sockets.connect(path)
         self._close.append(socket.close)
         return socket.fileno()
 
-    def listening(self, path: str) -> int:
-        """A descriptor that listens at a host path."""
-        from orlop.runtime.lifecycle import sockets
+    def listening(self, path: str, kind: int | None = None, *, backlog: int = 1) -> int:
+        """A descriptor that listens at a host path; `kind` as `orlop.launch.sockets` has it."""
+        from orlop.launch import sockets
 
-        socket = sockets.listen(path)
+        socket = sockets.listen(path, sockets.STREAM if kind is None else kind, backlog=backlog)
         self._close.append(socket.close)
         return socket.fileno()

@@ -7,8 +7,8 @@ import os
 from orlop import jsontext
 from orlop.errors import LaunchError, SpecError, Unavailable, WrongState
 from orlop.launch import report as reports
+from orlop.launch import sockets
 from orlop.launch.wire import decode
-from orlop.runtime.lifecycle import sockets
 from orlop.runtime.lifecycle.delete import await_end, give_up
 from orlop.runtime.lifecycle.status import CREATED, RUNNING, Container, look
 from orlop.runtime.state import STARTING, WAITING

@@ -2,7 +2,8 @@
 
 The order of a start:
 
-1. launcher: control groups and their limits, clones of host directories, namespaces to join;
+1. launcher: what becomes of the streams, control groups and their limits, clones of host
+   directories, namespaces to join;
 2. the clone, id maps, what only the host may set;
 3. container: into the cgroup, the other namespaces, network, the file system view;
 4. hooks, entering the root, what is hidden in it;
@@ -55,6 +56,7 @@ from orlop.runtime.planner.rootfs import (
     plan_rootfs,
     plan_sources,
 )
+from orlop.runtime.planner.supervision import plan_supervision
 from orlop.runtime.spec import CpuAffinity, Hooks
 from orlop.runtime.validate.sysctls import path_of
 
@@ -71,6 +73,7 @@ def plan_container(spec: Spec, situation: Situation) -> Plan:
     """
     process = process_of(spec)
     b = Builder(len(situation.handed.fds()))
+    plan_supervision(b, situation)
     cgroup = plan_cgroup(b, situation.cgroup, remove=bool(situation.flags & STAY))
     prepared = plan_sources(b, spec, situation)
     nodes = plan_device_sources(b, spec, prepared.sources) if situation.privileged else None
@@ -106,6 +109,7 @@ def plan_exec(spec: Spec, process: Process, situation: Situation, joining: Joini
     """The plan of a further process in a container that runs."""
     b = Builder(len(situation.handed.fds()))
     target = situation.handed.slot("target")
+    plan_supervision(b, situation)
     cgroup = plan_joined_cgroup(b, joining.cgroup)
     affinity = process.exec_cpu_affinity or CpuAffinity()
     plan_join(b, target, joining.types, cgroup.born_in)

@@ -18,6 +18,7 @@ from orlop.launch.plan import (
     OF_CONTAINER,
     SELF,
     AwaitStart,
+    BecomeInit,
     ChangeDirectory,
     DropBounding,
     Execute,
@@ -150,6 +151,8 @@ def plan_execution(b: Builder, spec: Spec, situation: Situation, process: Proces
     if server != NO_SLOT:
         b.container(Serve(server, "/"), "programs come later, over a socket")
         return
+    if situation.init:
+        b.container(BecomeInit(), "--init")
     preserved = situation.handed.preserved
     first = situation.handed.slot("preserved") if preserved else 0
     op = Execute(process.args, environment(process), first, len(preserved))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from orlop.kernel.cgroup.detect import CgroupLayout, Hierarchy
     from orlop.kernel.idmap import IdMap
     from orlop.kernel.seccomp import Filter
+    from orlop.launch.supervision import Supervision
     from orlop.runtime.layers import Layers
 
 
@@ -28,6 +29,12 @@ class Handed(Record):
         program: the program to execute, instead of one of the container's.
         server: a connected socket; the first process starts programs when it is asked over it,
             instead of executing one.
+        shim_socket: a listening socket; a staying launcher takes commands and clients there.
+        shim_directory: the directory in which it is.
+        shim_stdin: the launcher's end of the program's stdin.
+        shim_stdout: the same of its stdout.
+        shim_stderr: the same of its stderr.
+        log_directory: the directory of its log.
         preserved: what the container's program finds as descriptors 3 and above.
     """
 
@@ -37,12 +44,17 @@ class Handed(Record):
     target: int | None = None
     program: int | None = None
     server: int | None = None
+    shim_socket: int | None = None
+    shim_directory: int | None = None
+    shim_stdin: int | None = None
+    shim_stdout: int | None = None
+    shim_stderr: int | None = None
+    log_directory: int | None = None
     preserved: tuple[int, ...] = ()
 
     def fds(self) -> tuple[int, ...]:
         """All of them, as `orlop.launch.executor.launch` takes them."""
-        sockets = (self.console, self.pidfd_socket, self.listener)
-        single = (*sockets, self.target, self.program, self.server)
+        single = (getattr(self, field) for field in self.__record_fields__ if field != "preserved")
         return tuple(fd for fd in single if fd is not None) + self.preserved
 
     def slot(self, name: str) -> Slot:
@@ -81,6 +93,8 @@ class Situation(Record):
         joined_maps: uid and gid map of a user namespace that is joined by path.
         id_map_helpers: whether id maps have to be written by newuidmap(1) and newgidmap(1).
         flags: of the plan (STAY, ...).
+        supervision: what a launcher that stays does with the streams, None for nothing.
+        init: the program has the launcher's own init as its parent.
     """
 
     id: str
@@ -100,6 +114,8 @@ class Situation(Record):
     joined_maps: tuple[tuple[IdMap, ...], tuple[IdMap, ...]] = ((), ())
     id_map_helpers: bool = False
     flags: int = 0
+    supervision: Supervision | None = None
+    init: bool = False
 
     @property
     def filters(self) -> tuple[Filter, ...]:
