@@ -87,6 +87,8 @@ _OF: dict[type[Operation], tuple[str, ...]] = {
     ops.NextPart: (EXEC,),
     ops.UseProgram: (EXEC,),
     ops.Serve: (EXEC,),
+    ops.Supervise: (EXEC,),
+    ops.BecomeInit: (EXEC,),
     ops.ReceiveFile: (EXEC,),
     ops.SendFile: (EXEC,),
     ops.ListDirectory: (EXEC,),

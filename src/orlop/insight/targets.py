@@ -104,7 +104,7 @@ def resolve(text: str, roots: Sequence[str] = ()) -> Target:
     raise NotFound("target", text, hint=_FORMS)
 
 
-_FORMS = "targets are ID, pid:N, docker:NAME, podman:NAME; see orlop ps"
+_FORMS = "targets are ID, pid:N, docker:NAME, podman:NAME; see orlop ps --machine"
 
 
 def _orlop(container: str, roots: Sequence[str]) -> Target:

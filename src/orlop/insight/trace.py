@@ -10,7 +10,7 @@ import os
 
 from orlop.errors import InvalidArgument, LaunchError
 from orlop.insight.explain import BundleDirectory, explained
-from orlop.insight.planning import Planned
+from orlop.insight.planning import NO_ORIGINS, Planned
 from orlop.insight.timing import Timing, timing
 from orlop.intent.compose import compose
 from orlop.intent.host_facts import read_host_facts
@@ -119,5 +119,18 @@ def _timed(
         performed.append((error.plan, error.report))
         failure = error
     plan, report = performed[-1]
-    explanation = explained(Planned(plan, spec, origins))
-    return Trace(timing(explanation, report), status, failure)
+    return Trace(timing_of(plan, report, spec, origins), status, failure)
+
+
+def timing_of(
+    plan: Plan, report: Report, spec: Spec, origins: Mapping[str, str] = NO_ORIGINS
+) -> Timing:
+    """The times of a start that has been performed.
+
+    Args:
+        plan: what was performed.
+        report: how far it came, and when.
+        spec: the configuration that the plan was made from.
+        origins: what caused its fields, if that is known.
+    """
+    return timing(explained(Planned(plan, spec, origins)), report)

@@ -15,6 +15,7 @@ from orlop.intent.files import hidden_paths, layers_of, mounts_of, propagation_o
 from orlop.intent.isolation import check_network, hostname_of, namespaces_of, sysctls_of
 from orlop.intent.limits import devices_of, resources_of
 from orlop.intent.process import process_of, seccomp_of
+from orlop.intent.request import CdiDevice, Copied
 from orlop.records import Record
 from orlop.runtime.spec import OCI_VERSION, Linux, Root, Spec
 
@@ -43,6 +44,7 @@ class Composed(Record):
         container: the id.
         directory: the container's own on the host.
         preparations: what has to be on the host's disk before the start.
+        init: the program's parent is the launcher's own init.
     """
 
     spec: Spec
@@ -52,6 +54,7 @@ class Composed(Record):
     container: str = ""
     directory: str = "/"
     preparations: tuple[Preparation, ...] = ()
+    init: bool = False
 
     def origin(self, field: str) -> str:
         """What caused a field of config.json, or what it is a part of; "" if nobody knows."""
@@ -97,6 +100,10 @@ def compose(
         annotations=_annotations(draft),
         linux=_linux(draft),
     )
+    if request.gpus is not None or any(isinstance(d, CdiDevice) for d in request.devices):
+        from orlop.intent.cdi import with_cdi_devices
+
+        spec = with_cdi_devices(draft, spec)
     draft.note("ociVersion", "the version that orlop follows")
     return Composed(
         spec,
@@ -106,13 +113,16 @@ def compose(
         container,
         own,
         tuple(draft.preparations),
+        request.init,
     )
 
 
 def _root(draft: Draft) -> Root:
     draft.note("root", OURS)
     draft.note("root.readonly", draft.written("read_only") if draft.request.read_only else DEFAULT)
-    return Root(f"{draft.directory}/root", draft.request.read_only)
+    image = draft.request.image
+    path = image.path if isinstance(image, Copied) else f"{draft.directory}/root"
+    return Root(path, draft.request.read_only)
 
 
 def _domainname(draft: Draft) -> str | None:

@@ -10,13 +10,16 @@ from orlop.intent.etc_files import etc_files
 from orlop.intent.preparation import MakeDirectory, MakeHostImage
 from orlop.intent.request import (
     Bind,
+    Copied,
     Directory,
+    Filesystem,
     Host,
     HostImage,
     InMemory,
     Named,
     NoSharedMemory,
     Tmpfs,
+    Unpacked,
     Volume,
 )
 from orlop.runtime.layers import Layers, Overlay
@@ -26,11 +29,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from orlop.intent import request
     from orlop.intent.draft import Draft
 
 
-def layers_of(draft: Draft) -> Layers:
-    """The root file system as overlays of the image and what is written."""
+def layers_of(draft: Draft) -> Layers | None:
+    """The root file system as overlays of the image and what is written; None for a copy."""
     request = draft.request
     if request.handling.storage_options:
         raise Unsupported(
@@ -38,6 +42,10 @@ def layers_of(draft: Draft) -> Layers:
             needs="a storage driver with options, which orlop does not have",
             hint="--read-only with --tmpfs PATH:size=SIZE limits what is written",
         )
+    if isinstance(request.image, Copied):
+        if isinstance(request.writable, InMemory):
+            raise Unsupported(draft.written("writable"), needs="overlays, which this host lacks")
+        return None
     memory = request.writable.size_bytes if isinstance(request.writable, InMemory) else None
     overlays: tuple[Overlay, ...]
     match request.image:
@@ -48,10 +56,12 @@ def layers_of(draft: Draft) -> Layers:
             overlays = host_image.overlays(facts, own)
         case Directory(path):
             overlays = (Overlay("/", (path,), "root"),)
+        case Unpacked(lowers):
+            overlays = (Overlay("/", lowers, "root"),)
         case Named(ref):
             raise Unsupported(
                 f"the image {ref!r}",
-                needs="images, which orlop does not have yet",
+                needs="the engine, which has images",
                 hint="the image `host`, or a directory as /path or ./path",
             )
     scratch = f"{draft.directory}/layers"
@@ -135,16 +145,18 @@ _CHANGES: Mapping[str, Callable[[Draft, Mount], tuple[Mount | None, str]]] = {
 }
 
 
-def _mount(draft: Draft, asked: Bind | Volume | Tmpfs, cause: str) -> Mount:
+def _mount(draft: Draft, asked: request.Mount, cause: str) -> Mount:
     match asked:
         case Bind():
             return _bind(draft, asked, cause)
         case Tmpfs():
             return _tmpfs(asked)
+        case Filesystem(type_, source, target, options):
+            return Mount(target, type_, source, options)
         case Volume(name):
             raise Unsupported(
                 f"{cause}: {'a volume' if name else 'an anonymous volume'}",
-                needs="volumes, which orlop does not have yet",
+                needs="the engine, which has volumes",
                 hint=f"a host directory as -v /path:{asked.target}, or --tmpfs {asked.target}",
             )
 

@@ -9,25 +9,17 @@ from __future__ import annotations
 from orlop.errors import InvalidArgument
 from orlop.intent import units
 from orlop.intent.forms import limits, mounts, namespaces, network, privileges, process, text
-from orlop.intent.request import (
-    Handling,
-    Health,
-    Label,
-    Limits,
-    Log,
-    Namespaces,
-    Network,
-    NoRestart,
-    Privileges,
-    Request,
-)
+from orlop.intent.given import Given, made
+from orlop.intent.request import Network, NoRestart, Request
 from orlop.options import FLAG, LIST, TEXT, Option, parse
 from orlop.records import Record, fields
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
+
+    from orlop.options import Values
 
 
 class Flag(Record):
@@ -54,35 +46,6 @@ class Flag(Record):
         """The flag as the parser knows it."""
         kind = FLAG if not self.value else TEXT if self.take is Given.set else LIST
         return Option(self.names, kind, self.help, self.value)
-
-
-class Given:
-    """Values, and what was written, by field of the request."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
-        self.written: dict[str, str] = {}
-
-    def set(self, field: str, value: object, written: str) -> None:
-        """The last one counts."""
-        self.values[field] = value
-        self.written[field] = written
-
-    def append(self, field: str, value: object, written: str) -> None:
-        """All count."""
-        entries = self.values.setdefault(field, [])
-        self.written[f"{field}[{len(entries)}]"] = written
-        entries.append(value)
-
-    def extend(self, field: str, values: Iterable[object], written: str) -> None:
-        """All count, and these are several."""
-        for value in values:
-            self.append(field, value, written)
-
-    def assign(self, _: str, assignments: Iterable[tuple[str, object]], written: str) -> None:
-        """What was read says itself which fields are meant."""
-        for field, value in assignments:
-            self.set(field, value, written)
 
 
 def _flag(names: str, field: str, summary: str) -> Flag:
@@ -208,6 +171,19 @@ LIMITS = (
     _many(
         "--device-write-iops", "limits.write_operations", "DEVICE:RATE", "per second", _OPERATIONS
     ),
+    Flag(
+        ("--net-rate",),
+        "",
+        "RATE",
+        "of its networks, both ways, as 10mbit",
+        network.both_rates,
+        Given.assign,
+    ),
+    _one("--net-rate-in", "limits.net_in_bits", "RATE", "what it receives", units.rate),
+    _one("--net-rate-out", "limits.net_out_bits", "RATE", "what it sends", units.rate),
+    _one("--net-burst", "limits.net_burst_bytes", "SIZE", "at once", _SIZE_OR_NONE),
+    _one("--net-delay", "limits.net_delay_ns", "TIME", "of what it receives", units.duration),
+    _one("--net-loss", "limits.net_loss_ppm", "PERCENT", "of what it receives", units.percent),
     _one("--cgroup-parent", "cgroup_parent", "PATH", "the cgroup above the container's"),
 )
 NETWORK = (
@@ -250,7 +226,9 @@ HANDLING = (
     _several("--label-file", "labels", "FILE", "labels from a file", process.labels_file),
     _many("--label -l", "labels", "NAME[=VALUE]", "a label", process.label),
     _many("--annotation", "annotations", "NAME=VALUE", "for the OCI runtime", text.pair),
-    _one("--health-cmd", "handling.health.command", "COMMAND", "tells whether it works"),
+    _one(
+        "--health-cmd", "handling.health.test", "COMMAND", "tells whether it works", process.check
+    ),
     _one(
         "--health-interval", "handling.health.interval_ns", "TIME", "between checks", units.duration
     ),
@@ -292,7 +270,15 @@ def parse_run(words: Sequence[str]) -> Request:
         InvalidArgument: a flag is unknown, a value is wrong, the image is missing, or two flags
             contradict each other.
     """
-    values = parse(OPTIONS, words, clusters=True)
+    return request_of(parse(OPTIONS, words, clusters=True))
+
+
+def request_of(values: Values) -> Request:
+    """The same of flags and words that are apart already (`OPTIONS`).
+
+    Raises:
+        As `parse_run`.
+    """
     if not values.words:
         raise InvalidArgument("there is no image", hint="as [OPTIONS] IMAGE [COMMAND...]")
     image, *command = values.words
@@ -307,7 +293,7 @@ def parse_run(words: Sequence[str]) -> Request:
     _check(given)
     networks = given.values.get("namespaces.networks") or [Network()]
     given.values["namespaces.networks"] = _with_endpoint(networks, given)
-    request: Request = _made(Request, "", given)
+    request: Request = made(Request, "", given)
     return request.replace(written=given.written)
 
 
@@ -318,33 +304,9 @@ def _read(read: Callable[[str], Any], name: str, value: str) -> Any:
         raise InvalidArgument(f"{name}: {value!r} {bad.message}", hint=bad.hint) from None
 
 
-_NESTED: Mapping[str, type[Record]] = {
-    "namespaces": Namespaces,
-    "privileges": Privileges,
-    "limits": Limits,
-    "handling": Handling,
-    "handling.health": Health,
-    "handling.log": Log,
-    "privileges.label": Label,
-}
-
-
-def _made(cls: type[Any], prefix: str, given: Given) -> Any:
-    """A record of the values whose fields begin with this prefix; the others are defaults."""
-    found: dict[str, Any] = {}
-    for field in fields(cls):
-        path = f"{prefix}{field}"
-        if path in _NESTED:
-            found[field] = _made(_NESTED[path], f"{path}.", given)
-        elif path in given.values:
-            value = given.values[path]
-            found[field] = tuple(value) if isinstance(value, list) else value
-    return cls(**found)
-
-
 def _with_endpoint(networks: list[Any], given: Given) -> list[Any]:
     """The networks, the first with what flags of their own say about it."""
-    endpoint: Network = _made(Network, "endpoint.", given)
+    endpoint: Network = made(Network, "endpoint.", given)
     asked = [field for field in fields(Network) if given.values.get(f"endpoint.{field}")]
     first, *others = networks
     default = first == Network()
@@ -361,7 +323,7 @@ _EXCLUSIVE = (
     ("handling.detach", "handling.attach[0]"),
     ("limits.nano_cpus", "limits.cpu_quota_us"),
     ("limits.nano_cpus", "limits.cpu_period_us"),
-    ("handling.health.off", "handling.health.command"),
+    ("handling.health.off", "handling.health.test"),
 )
 
 

@@ -7,13 +7,16 @@ import stat
 
 from orlop.errors import NotFound, Unsupported
 from orlop.kernel.capabilities import ALL
+from orlop.kernel.capabilities import NAMES as _CAPABILITIES
 from orlop.records import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from orlop.intent.cdi import Specifications
     from orlop.intent.host_image import HostImageFacts
+    from orlop.intent.image_accounts import AccountFiles
 
 _NO_LIMITS: Mapping[str, int] = {}
 # What is in /dev without being a device of the machine: moby's HostDevices leaves it out, too.
@@ -111,7 +114,7 @@ class Lookup:
         except KeyError:
             return None
 
-    def group(self, name: str) -> int:
+    def group_id(self, name: str) -> int:
         """The id of a group of the host.
 
         Raises:
@@ -123,6 +126,18 @@ class Lookup:
             return grp.getgrnam(name).gr_gid
         except KeyError:
             raise NotFound("group", name) from None
+
+    def account_files(self, layers: tuple[str, ...]) -> AccountFiles:
+        """The users and groups of an image: host directories of its layers, the uppermost first."""
+        from orlop.intent.image_accounts import read_account_files
+
+        return read_account_files(layers)
+
+    def cdi(self) -> Specifications:
+        """What the host's files say of devices of the Container Device Interface."""
+        from orlop.intent.cdi import read_specifications
+
+        return read_specifications()
 
     def host_image(self) -> HostImageFacts:
         """What the image `host` is made of."""
@@ -216,3 +231,8 @@ def read_host_facts() -> HostFacts:
         hard_limits=features.hard_limits,
         oom_score_adj=host.oom_score_adj(),
     )
+
+
+def capability_names() -> tuple[str, ...]:
+    """The names of all capabilities that orlop knows, as "CAP_CHOWN"."""
+    return _CAPABILITIES

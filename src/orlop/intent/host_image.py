@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import stat
+from _thread import get_ident
 
 from orlop.errors import SyscallError
 from orlop.records import Record, values
@@ -112,7 +113,7 @@ def make(facts: HostImageFacts, directory: str) -> None:
     """
     if os.path.isdir(directory):
         return
-    fresh = f"{directory}.{os.getpid()}"
+    fresh = f"{directory}.{os.getpid()}-{get_ident()}"  # an engine has several threads at it
     try:
         os.makedirs(fresh, mode=0o755)
         _make_root(facts, f"{fresh}/root")

@@ -21,7 +21,7 @@ from orlop.runtime.validate.sysctls import namespace_of, path_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from orlop.intent.draft import Draft
     from orlop.intent.request import NetworkMode
@@ -35,6 +35,8 @@ _FIELDS = (
     ("cgroup", "cgroup"),
     ("user", "user"),
 )
+DEFAULT_NETWORKS = (Network().name, "bridge")
+"""The names of the network that a container is in when nobody chooses."""
 _SHORT_ID = 12
 
 
@@ -70,7 +72,7 @@ def network_of(draft: Draft) -> NetworkMode:
     first, *_ = draft.request.namespaces.networks
     if not isinstance(first, Network):
         return first
-    if first.name == Network().name:
+    if first.name in DEFAULT_NETWORKS:
         return NoNetwork()
     raise _no_networks(draft.written("namespaces.networks[0]"))
 
@@ -89,17 +91,32 @@ def check_network(draft: Draft) -> None:
     asked = [draft.written(f"ports[{n}]") for n, port in enumerate(request.ports) if port.published]
     asked += [draft.written("publish_all")] if request.publish_all else []
     match request.namespaces.networks[0]:
-        case Network():
-            for what in (*asked, *draft.all_written("links")):
+        case Network(name):
+            for what in draft.all_written("links"):
                 raise _no_networks(what)
+            if name not in DEFAULT_NETWORKS:
+                raise _no_networks(draft.written("namespaces.networks[0]"))
             draft.warn("there are no networks yet: the container has its loopback only")
+            for what in dict.fromkeys(asked):
+                draft.warn(f"{what} has no effect yet: nothing of the container is published")
         case Host() | NoNetwork() as mode:
             name = "host's" if isinstance(mode, Host) else "loopback"
             for what in dict.fromkeys(asked):
                 draft.warn(f"{what} has no effect: the container has the {name} network")
-        case _:
-            for what in asked:
-                raise InvalidArgument(f"{what} cannot be had with another's network namespace")
+        case mode:
+            _check_anothers(draft, mode, asked)
+
+
+_NAMES = ("extra_hosts", "dns", "dns_search", "dns_options", "links")
+
+
+def _check_anothers(draft: Draft, mode: NetworkMode, published: Sequence[str]) -> None:
+    """Nothing is asked of a network that is another's to decide."""
+    for what in published:
+        raise InvalidArgument(f"{what} cannot be had with another's network namespace")
+    for field in _NAMES if isinstance(mode, OfContainer) else ():
+        for what in draft.all_written(field):
+            raise InvalidArgument(f"{what} cannot be had with another container's network")
 
 
 def _namespace(kind: str, mode: object, draft: Draft) -> Namespace | None:

@@ -214,8 +214,8 @@ def _asked_nodes(draft: Draft) -> Iterator[tuple[DeviceNode, str, str]]:
             yield node, "rwm", cause
     for index, asked in enumerate(draft.request.devices):
         cause = draft.written(f"devices[{index}]")
-        if isinstance(asked, CdiDevice):
-            raise Unsupported(cause, needs="CDI, which orlop does not have yet")
+        if isinstance(asked, CdiDevice):  # see orlop.intent.cdi
+            continue
         for node in lookup.nodes(asked.host_path):
             below = node.path.removeprefix(asked.host_path) if node.path != asked.host_path else ""
             yield node.replace(path=asked.path + below), asked.access, cause
@@ -223,8 +223,6 @@ def _asked_nodes(draft: Draft) -> Iterator[tuple[DeviceNode, str, str]]:
 
 def devices_of(draft: Draft) -> tuple[Device, ...]:
     """The nodes that the container gets besides those of every container."""
-    if draft.request.gpus is not None:
-        raise Unsupported(draft.written("gpus"), needs="CDI, which orlop does not have yet")
     found: dict[str, tuple[Device, str]] = {}
     for node, _, cause in _asked_nodes(draft):
         device = Device(node.type, node.path, *values(node)[2:])

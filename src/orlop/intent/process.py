@@ -7,11 +7,15 @@ from orlop.intent import docker_defaults as defaults
 from orlop.intent.docker_defaults import DEFAULT, OURS
 from orlop.intent.isolation import hostname_in
 from orlop.intent.request import (
+    Copied,
     Default,
+    Directory,
     HostImage,
+    Named,
     ProfileName,
     ProfileText,
     Unconfined,
+    Unpacked,
     User,
 )
 from orlop.kernel import capabilities
@@ -20,8 +24,12 @@ from orlop.runtime.spec import Box, Process, Rlimit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orlop.intent.draft import Draft
-    from orlop.intent.request import Privileges
+    from orlop.intent.host_facts import Lookup
+    from orlop.intent.image_accounts import AccountFiles
+    from orlop.intent.request import Image, Privileges
     from orlop.kernel.seccomp import Profile
 
 _NO_LIMIT = (1 << 64) - 1
@@ -54,10 +62,6 @@ def process_of(draft: Draft) -> Process:
 
 def _args(draft: Draft) -> tuple[str, ...]:
     request = draft.request
-    if request.init:
-        raise Unsupported(
-            "--init", needs="the engine's init", hint="start an init of the image's own"
-        )
     args = (*(request.entrypoint or ()), *request.command)
     causes = []
     if request.entrypoint:
@@ -92,41 +96,66 @@ def _user(draft: Draft) -> spec.User:
     asked = request.user or User()
     causes = (draft.written("user"),) if request.user else ()
     draft.note("process.user", *causes, *draft.all_written("groups"))
-    uid, gid, groups = _ids(draft, asked)
-    further = tuple(_group(draft, group) for group in request.groups)
+
+    def accounts() -> AccountFiles | Lookup:
+        return accounts_of(request.image, draft.directory, draft.host.lookup)
+
+    uid, gid, groups = ids_of(asked, accounts)
+    further = tuple(group_of(group, accounts) for group in request.groups)
     # The own group too, so that nothing is gained by giving it up (CVE-2022-36109).
     return spec.User(uid, gid, additional_gids=tuple(dict.fromkeys((gid, *groups, *further))))
 
 
-def _ids(draft: Draft, user: User) -> tuple[int, int, tuple[int, ...]]:
-    """User, group and further groups, as the accounts of the image say."""
-    lookup = draft.host.lookup
+def ids_of(
+    user: User, accounts: Callable[[], AccountFiles | Lookup]
+) -> tuple[int, int, tuple[int, ...]]:
+    """User, group and further groups.
+
+    Args:
+        user: who is asked for.
+        accounts: gives those who know names, and groups of users by id; asked only if needed.
+
+    Raises:
+        NotFound: they do not know a name.
+    """
     account = None
     if isinstance(user.user, str):
-        _check_names(draft, user.user)
-        account = lookup.account(user.user)
-    elif user.group is None and isinstance(draft.request.image, HostImage) and user.user:
-        account = lookup.account_of(user.user)
+        account = accounts().account(user.user)
+    elif user.group is None and user.user:
+        account = accounts().account_of(user.user)
     uid = account.uid if account else int(user.user)
     if user.group is not None:
-        return uid, _group(draft, user.group), ()
+        return uid, group_of(user.group, accounts), ()
     return uid, account.gid if account else 0, account.groups if account else ()
 
 
-def _group(draft: Draft, group: int | str) -> int:
-    if isinstance(group, int):
-        return group
-    _check_names(draft, group)
-    return draft.host.lookup.group(group)
+def group_of(group: int | str, accounts: Callable[[], AccountFiles | Lookup]) -> int:
+    """The id of a group that may be given by name; else as `ids_of`."""
+    return group if isinstance(group, int) else accounts().group_id(group)
 
 
-def _check_names(draft: Draft, name: str) -> None:
-    if not isinstance(draft.request.image, HostImage):
-        raise Unsupported(
-            f"the name {name!r} of a user or group in an image",
-            needs="its number",
-            hint="as --user 1000:1000",
-        )
+def accounts_of(image: Image, directory: str, lookup: Lookup) -> AccountFiles | Lookup:
+    """Who knows users and groups by name: the host for its own image, else the image's files.
+
+    What the container has written over them counts, since its root is made of both.
+
+    Args:
+        image: of the container.
+        directory: the container's own, on the host.
+        lookup: of the host.
+    """
+    written = f"{directory}/layers/root.upper"
+    match image:
+        case HostImage():
+            return lookup
+        case Directory(path):
+            return lookup.account_files((written, path))
+        case Copied(path):
+            return lookup.account_files((path,))
+        case Unpacked(lowers):
+            return lookup.account_files((written, *lowers))
+        case Named(ref):
+            raise Unsupported(f"a user of the image {ref!r}", needs="the engine, which has images")
 
 
 # --- what it may ------------------------------------------------------------------------------

@@ -39,7 +39,19 @@ class Named(Record):
     ref: str
 
 
-Image = HostImage | Directory | Named
+class Unpacked(Record):
+    """An image whose layers are there: absolute host directories, the uppermost first."""
+
+    lowers: tuple[str, ...]
+
+
+class Copied(Record):
+    """A root file system in an absolute host directory that is the container's own to change."""
+
+    path: str
+
+
+Image = HostImage | Directory | Named | Unpacked | Copied
 
 
 class OnDisk(Record):
@@ -196,7 +208,23 @@ class Tmpfs(Record):
     options: tuple[str, ...] = ()
 
 
-Mount = Bind | Volume | Tmpfs
+class Filesystem(Record):
+    """A file system that is mounted for this container, as NFS.
+
+    Attributes:
+        type: as the kernel names it.
+        source: a device, or what else the type takes for one.
+        target: absolute container path.
+        options: as of mount(8), one by one.
+    """
+
+    type: str
+    source: str
+    target: str
+    options: tuple[str, ...] = ()
+
+
+Mount = Bind | Volume | Tmpfs | Filesystem
 
 
 class VolumesFrom(Record):
@@ -287,6 +315,11 @@ class Limits(Record):
         memory_nodes: NUMA nodes to allocate on, the same way.
         pids: processes and threads; -1 for no limit, None for the default.
         io_weight: share of block devices, 10 to 1000.
+        net_in_bits: the most bits per second that it receives, -1 for no limit.
+        net_out_bits: the most bits per second that it sends, -1 for no limit.
+        net_burst_bytes: how much of that may come at once.
+        net_delay_ns: by which all that it receives is late.
+        net_loss_ppm: parts of a million that get lost of what it receives.
     """
 
     memory_bytes: int | None = None
@@ -305,6 +338,11 @@ class Limits(Record):
     memory_nodes: str = ""
     pids: int | None = None
     io_weight: int | None = None
+    net_in_bits: int | None = None
+    net_out_bits: int | None = None
+    net_burst_bytes: int | None = None
+    net_delay_ns: int | None = None
+    net_loss_ppm: int | None = None
     io_weight_devices: tuple[DeviceWeight, ...] = ()
     read_bytes: tuple[DeviceRate, ...] = ()
     write_bytes: tuple[DeviceRate, ...] = ()
@@ -438,11 +476,11 @@ class Health(Record):
 
     Attributes:
         off: what the image says is not done.
-        command: for a shell in the container.
+        test: ("CMD", word, ...), or ("CMD-SHELL", command) for the container's shell.
     """
 
     off: bool = False
-    command: str | None = None
+    test: tuple[str, ...] | None = None
     interval_ns: int | None = None
     timeout_ns: int | None = None
     start_period_ns: int | None = None
@@ -464,6 +502,7 @@ class Handling(Record):
         name: "" for one that is made up.
         detach: do not wait for it.
         interactive: stdin is open.
+        stdin_once: stdin is closed when the first client that was attached to it leaves.
         attach: the streams to show, of "stdin", "stdout" and "stderr"; empty for the usual ones.
         sig_proxy: signals to the client go on to the container.
         detach_keys: as "ctrl-p,ctrl-q".
@@ -481,6 +520,7 @@ class Handling(Record):
     name: str = ""
     detach: bool = False
     interactive: bool = False
+    stdin_once: bool = False
     attach: tuple[str, ...] = ()
     sig_proxy: bool = True
     detach_keys: str = ""

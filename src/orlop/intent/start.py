@@ -17,14 +17,18 @@ if TYPE_CHECKING:
     from orlop.intent.compose import Composed
     from orlop.launch.executor import Launch
     from orlop.launch.plan import Plan
+    from orlop.launch.shim import Shim
+    from orlop.launch.supervision import Supervision
     from orlop.runtime.lifecycle.create import Bundle, Warn
     from orlop.runtime.lifecycle.gather import Choices
     from orlop.runtime.planner.situation import Handed, Situation
     from orlop.runtime.state import Store
 
 
-def plan_of(composed: Composed) -> Plan:
+def plan_of(composed: Composed, supervision: Supervision | None = None) -> Plan:
     """The plan of a start, by one who has all rights on this host; nothing is made or changed.
+
+    With `supervision` it is that of a container whose launcher stays.
 
     Raises:
         SpecError, Unsupported: as `orlop.runtime.lifecycle.foresee.foresee`.
@@ -33,7 +37,14 @@ def plan_of(composed: Composed) -> Plan:
 
     spec, layers = composed.spec, composed.layers
     try:
-        return foresee(spec, composed.container, composed.directory, layers=layers).plan
+        return foresee(
+            spec,
+            composed.container,
+            composed.directory,
+            layers=layers,
+            init=composed.init,
+            supervision=supervision,
+        ).plan
     except SpecError as error:
         raise _with_cause(composed, error) from None
 
@@ -89,7 +100,9 @@ def bundle_of(composed: Composed, warn: Warn) -> Bundle:
     spec, layers = composed.spec, composed.layers
     config = jsontext.dumps(document(spec)).encode()
     try:
-        return checked_bundle(composed.directory, config, spec, warn, layers=layers)
+        return checked_bundle(
+            composed.directory, config, spec, warn, layers=layers, init=composed.init
+        )
     except SpecError as error:
         raise _with_cause(composed, error) from None
 
@@ -103,6 +116,8 @@ def begin(
     console: int | None = None,
     flags: int = 0,
     stdio: tuple[int, int, int] = (0, 1, 2),
+    supervision: Supervision | None = None,
+    connected: Callable[[Shim], None] | None = None,
 ) -> Launch:
     """Makes what the container needs on disk, and starts it; see `lifecycle.create.begin`.
 
@@ -117,6 +132,9 @@ def begin(
         console: a connected socket that gets the master of its terminal.
         flags: of the plan (STAY, ...).
         stdio: the program's stdin, stdout and stderr, descriptors of this process.
+        supervision: the launcher stays as the container's shim, and makes the program's stdio.
+        connected: gets a connection to it (the caller's to close) before anything is started;
+            clients that are attached there miss nothing.
 
     Raises:
         SpecError, Unsupported: as `bundle_of`.
@@ -136,6 +154,8 @@ def begin(
         console=console,
         flags=flags,
         stdio=stdio,
+        supervision=supervision,
+        connected=connected,
     )
 
 

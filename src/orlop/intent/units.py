@@ -85,6 +85,46 @@ def duration(text: str) -> int:
     return total
 
 
+_BITS = {
+    unit: power * bits
+    for prefix, power in (("", 1), ("k", 10**3), ("m", 10**6), ("g", 10**9), ("t", 10**12))
+    for unit, bits in ((f"{prefix}bit", 1), (f"{prefix}bps", 8))
+}
+_RATE = "a rate as 10mbit, 1.5gbit or (in bytes) 2mbps"
+
+
+def rate(text: str) -> int:
+    """Bits per second of a rate in tc's words, powers of 1000; -1 for `unlimited`.
+
+    Raises:
+        InvalidArgument: it is none, or less than 8 bits per second.
+
+    See: tc(8), "RATES".
+    """
+    if text == "unlimited":
+        return -1
+    number, suffix = _split(text)
+    factor = _BITS.get(suffix.strip().lower())
+    if factor is None:
+        raise InvalidArgument(f"is not {_RATE}")
+    bits = decimal(number, factor, _RATE)
+    if not 8 <= bits <= _MAX_SIZE:
+        raise InvalidArgument("is no rate that a network can have")
+    return bits
+
+
+def percent(text: str) -> int:
+    """Parts of a million of a percentage, as 0.5% or 3.
+
+    Raises:
+        InvalidArgument: it is none, or above 100.
+    """
+    parts = decimal(text.removesuffix("%"), 10**4, "a percentage as 0.5%")
+    if parts > 10**6:
+        raise InvalidArgument("is more than 100 %")
+    return parts
+
+
 def cpus(text: str) -> int:
     """Billionths of a CPU, of a number as 1.5 or .25.
 

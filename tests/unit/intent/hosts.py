@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from orlop.errors import NotFound, Unsupported
+from orlop.intent.cdi import Specifications
 from orlop.intent.compose import Composed, compose
 from orlop.intent.flags import parse_run
 from orlop.intent.host_facts import Account, DeviceNode, HostFacts, Lookup
 from orlop.intent.host_image import HostImageFacts
+from orlop.intent.image_accounts import AccountFiles
 
 NODES = (
     DeviceNode("/dev/fuse", "c", 10, 229, 0o666),
@@ -16,6 +18,9 @@ NODES = (
 )
 ACCOUNTS = {"www-data": Account(33, 33), "me": Account(1000, 100, (5, 6))}
 GROUPS = {"adm": 4, "audio": 29}
+# Of the image in /srv/root, with lines that are none.
+PASSWD = "root:x:0:0:root:/root:/bin/sh\nweb:x:300:301::/:/bin/sh\nbad:x:one:two::/:\nnone\n"
+GROUP = "root:x:0:\nweb:x:301:\nstaff:x:77:me,web\nbad:x:-1:web\n"
 
 
 class FixedLookup(Lookup):
@@ -44,10 +49,16 @@ class FixedLookup(Lookup):
     def account_of(self, uid: int) -> Account | None:
         return next((found for found in ACCOUNTS.values() if found.uid == uid), None)
 
-    def group(self, name: str) -> int:
+    def group_id(self, name: str) -> int:
         if name not in GROUPS:
             raise NotFound("group", name)
         return GROUPS[name]
+
+    def account_files(self, layers: tuple[str, ...]) -> AccountFiles:
+        return AccountFiles(PASSWD, GROUP) if "/srv/root" in layers else AccountFiles()
+
+    def cdi(self) -> Specifications:
+        return Specifications({})
 
     def host_image(self) -> HostImageFacts:
         return HostImageFacts(("usr", "etc"), (("bin", "usr/bin"),), ("shadow",))

@@ -18,7 +18,7 @@ from orlop.intent.preparation import (
     MakeHostImage,
     WriteFile,
 )
-from orlop.intent.request import InMemory, Limits, Request
+from orlop.intent.request import InMemory, Limits, Request, Unpacked
 from orlop.kernel.capabilities import ALL, NAMES
 from orlop.runtime.config_document import document
 from orlop.runtime.config_json import parse_spec
@@ -301,13 +301,22 @@ class TestNetwork:
 
     @pytest.mark.parametrize(
         "flags",
-        ["--network bridge", "--network mine", "-p 80:80", "-P", "--link db"],
+        ["--network mine", "--link db"],
     )
     def test_what_there_is_not_yet(self, flags: str) -> None:
         with pytest.raises(Unsupported) as told:
             composed(flags)
         assert told.value.hint
         assert flags.split(maxsplit=1)[0] in told.value.message
+
+    def test_the_default_network_by_its_name(self) -> None:
+        assert composed("--network bridge").spec == composed("").spec
+
+    @pytest.mark.parametrize("flags", ["-p 80:80", "-P"])
+    def test_nothing_is_published_yet(self, flags: str) -> None:
+        made = composed(f"{flags} --network bridge")
+        assert made.spec == composed("").spec
+        assert any(flags in warning for warning in made.warnings)
 
     def test_ports_have_no_effect_on_the_hosts_network(self) -> None:
         (warning,) = composed("--network host -p 80:80 --expose 5").warnings
@@ -340,9 +349,7 @@ REFUSED = (
     ("--device-read-bps /dev/fuse:1m", Unsupported),
     ("-u nobody-here", NotFound),
     ("--group-add nobody-here", NotFound),
-    ("--device vendor.com/class=name", Unsupported),
-    ("--gpus all", Unsupported),
-    ("--init", Unsupported),
+    ("--device vendor.com/class=name", NotFound),
     ("-v data:/b", Unsupported),
     ("-v /b", Unsupported),
     ("--volumes-from web", Unsupported),
@@ -362,7 +369,7 @@ def test_what_cannot_be(flags: str, kind: type[OrlopError]) -> None:
         assert (
             told.value.hint
             or flags in (V2_ONLY, "--security-opt apparmor=mine")
-            or ("CDI" in told.value.message or "block device" in told.value.message)
+            or "block device" in told.value.message
         )
 
 
@@ -372,10 +379,38 @@ def test_an_image_by_name() -> None:
     assert "debian" in told.value.message
 
 
-def test_names_of_users_are_the_images() -> None:
-    assert composed("-u 5:6", image="/srv/root").spec.process is not None
-    with pytest.raises(Unsupported, match="number"):
-        composed("-u www-data", image="/srv/root")
+class TestUsersOfAnImage:
+    """They are those of its own files, never the host's."""
+
+    @staticmethod
+    def user(flags: str, image: str = "/srv/root") -> tuple[int, int, tuple[int, ...]]:
+        process = composed(flags, image=image).spec.process
+        assert process is not None
+        return process.user.uid, process.user.gid, process.user.additional_gids
+
+    def test_by_name(self) -> None:
+        assert self.user("-u web") == (300, 301, (301, 77))
+
+    def test_a_number_that_has_a_name(self) -> None:
+        assert self.user("-u 300") == (300, 301, (301, 77))
+
+    def test_a_number_that_has_none(self) -> None:
+        assert self.user("-u 5") == (5, 0, (0,))
+        assert self.user("-u 5:6") == (5, 6, (6,))
+
+    def test_groups_by_name(self) -> None:
+        assert self.user("-u web:staff --group-add web") == (300, 77, (77, 301))
+
+    @pytest.mark.parametrize("flags", ["-u www-data", "-u 0:www-data", "--group-add www-data"])
+    def test_a_name_that_only_the_host_has(self, flags: str) -> None:
+        with pytest.raises(NotFound, match="www-data"):
+            self.user(flags)
+
+    def test_of_unpacked_layers(self) -> None:
+        request = parse_run(["-u", "web", "x"]).replace(image=Unpacked(("/top", "/srv/root")))
+        layers = compose(request, HOST).layers
+        assert layers is not None
+        assert layers.overlays[0].lowers == ("/top", "/srv/root")
 
 
 class TestHosts:

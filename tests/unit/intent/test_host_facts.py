@@ -56,8 +56,8 @@ def test_accounts() -> None:
     assert LOOKUP.account_of(0) == root
     unused = next(n for n in range(60000, 0, -1) if n not in {p.pw_uid for p in pwd.getpwall()})
     assert LOOKUP.account_of(unused) is None
-    assert LOOKUP.group("root") == 0
-    for look in (LOOKUP.account, LOOKUP.group):
+    assert LOOKUP.group_id("root") == 0
+    for look in (LOOKUP.account, LOOKUP.group_id):
         with pytest.raises(NotFound):
             look("no such name")
 

@@ -12,6 +12,7 @@ from orlop.insight.shell.words import is_name, word, words
 from orlop.launch.plan import (
     IF_PERMITTED,
     AwaitStart,
+    BecomeInit,
     ChangeDirectory,
     Execute,
     FindHome,
@@ -25,6 +26,7 @@ from orlop.launch.plan import (
     SendOpened,
     Serve,
     SetUmask,
+    Supervise,
     UseProgram,
     UseStdio,
     UseTerminal,
@@ -136,6 +138,14 @@ def _send_opened(_: Operation, d: Draft) -> None:
     d.cannot("a descriptor is sent to the caller")
 
 
+def _supervise(_: Supervise, d: Draft) -> None:
+    d.misses("a launcher that keeps the log and serves attached clients: output goes to the script")
+
+
+def _become_init(_: BecomeInit, d: Draft) -> None:
+    d.misses("an init: the program is the first process itself")
+
+
 RENDERINGS: Renderings = {
     OpenConsole: _open_console,
     UseTerminal: _use_terminal,
@@ -150,6 +160,8 @@ RENDERINGS: Renderings = {
     NextPart: _next_part,
     UseProgram: _use_program,
     Serve: _serve,
+    Supervise: _supervise,
+    BecomeInit: _become_init,
     ReceiveFile: _for_who_serves,
     SendFile: _for_who_serves,
     ListDirectory: _for_who_serves,

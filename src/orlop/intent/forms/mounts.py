@@ -50,13 +50,24 @@ def volume(text: str) -> Mount:
     options = _volume_options(parts[2] if len(parts) == 3 else "")
     if source.startswith(("/", ".")):
         return _bind(source, container_path, options)
-    if len(source) < 2 or not _NAME.issuperset(source) or source[0] in "_.-":
-        raise InvalidArgument(
-            f"has {source!r}, which is neither an absolute path nor a volume's name"
-        )
+    volume_name(source)
     if options.propagation or options.relabel:
         raise InvalidArgument("has an option that only a bind mount can have")
     return Volume(source, container_path, read_only=options.read_only, copy=not options.no_copy)
+
+
+def volume_name(text: str) -> str:
+    """A volume's name.
+
+    Raises:
+        InvalidArgument: it is too short, or has a character that no name has.
+    """
+    if len(text) < 2 or not _NAME.issuperset(text) or text[0] in "_.-":
+        raise InvalidArgument(
+            f"has {text!r}, which is neither an absolute path nor a volume's name",
+            hint="a name has at least two letters, digits and then also _.-",
+        )
+    return text
 
 
 class _Options(Record):
@@ -252,10 +263,12 @@ def _make_bind(given: dict[str, Any]) -> Bind:
 
 def _make_volume(given: dict[str, Any]) -> Volume:
     name = given.pop("source", "")
-    if name and (not _NAME.issuperset(name) or name[0] in "_.-"):
+    if name.startswith(("/", ".")):
         raise InvalidArgument(
-            f"has {name!r}, which is not a volume's name", hint="for a host path use type=bind"
+            f"has {name!r}, which is a path", hint="for a host path use type=bind"
         )
+    if name:
+        volume_name(name)
     return Volume(name, **given)
 
 

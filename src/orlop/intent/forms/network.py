@@ -123,6 +123,16 @@ def _network_with_options(text: str) -> Network:
     return Network(**given)
 
 
+def both_rates(text: str) -> tuple[tuple[str, int], ...]:
+    """A rate for both directions, as fields of the request.
+
+    Raises:
+        InvalidArgument: it is none.
+    """
+    bits = units.rate(text)
+    return (("limits.net_in_bits", bits), ("limits.net_out_bits", bits))
+
+
 # --- ports ----------------------------------------------------------------------------------------
 
 

@@ -203,6 +203,11 @@ def restart(text: str) -> RestartPolicy:
     return OnFailure(member(units.whole(0, 1 << 31), most)) if colon else plain[name]
 
 
+def check(text: str) -> tuple[str, ...]:
+    """A health check by the container's shell."""
+    return ("CMD-SHELL", text)
+
+
 def signal(text: str) -> int:
     """A signal's number, of its number or its name with or without SIG.
 
