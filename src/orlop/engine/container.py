@@ -120,6 +120,7 @@ class State(Record):
         health: None if nobody checks.
         user_us: CPU time in user mode of the last run's first process and what it waited for.
         system_us: the same in the kernel.
+        removes_volumes: while it is being removed: its anonymous volumes go, too.
     """
 
     status: str = CREATED
@@ -134,6 +135,7 @@ class State(Record):
     health: HealthState | None = None
     user_us: int = 0
     system_us: int = 0
+    removes_volumes: bool = False
 
 
 class Container(Record):

@@ -2,7 +2,8 @@
 
 Write-ahead log, without a sync for each transaction: the death of the engine loses nothing, the
 death of the machine at most the last transactions, after which reconciling finds what is there.
-Everything happens in the event loop's thread; a transaction takes some ten microseconds.
+Everything happens in the event loop's thread, and a transaction takes some ten microseconds;
+but for moving the log's content into the database now and then, which waits for the disk.
 
 See: sqlite.org/wal.html, sqlite.org/pragma.html#pragma_synchronous
 """
@@ -30,10 +31,12 @@ class Database:
     """
 
     def __init__(self, path: str) -> None:
+        self._path = path
         try:
             self._connection = sqlite3.connect(path, isolation_level=None, timeout=5)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.execute("PRAGMA wal_autocheckpoint = 0")
             self._connection.execute("PRAGMA foreign_keys = ON")
         except sqlite3.Error as error:
             raise Unavailable(f"cannot open the database {path}: {error}") from error
@@ -41,6 +44,18 @@ class Database:
     def close(self) -> None:
         """Nothing can be asked any more."""
         self._connection.close()
+
+    def checkpoint(self) -> None:
+        """Moves what is in the log into the database; blocks. May be called in any thread.
+
+        Raises:
+            Unavailable: the disk does not take it now.
+        """
+        try:
+            with contextlib.closing(sqlite3.connect(self._path, timeout=0)) as connection:
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        except sqlite3.Error as error:
+            raise Unavailable(f"cannot write the database {self._path}: {error}") from error
 
     def define(self, schema: str) -> None:
         """Makes the tables of a service, unless they are there (CREATE TABLE IF NOT EXISTS ...)."""

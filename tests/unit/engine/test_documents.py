@@ -25,8 +25,20 @@ def test_round_trip() -> None:
 
 
 def test_fields_of_other_versions() -> None:
-    text = dumps(container()).replace('"log_path":""', '"later":1')
+    text = dumps(container()).replace('"created_ns":1', '"created_ns":1,"later":1')
+    assert "later" in text
     assert loads(Container, text) == container()
+
+
+def test_what_is_as_always_takes_no_space() -> None:
+    assert dumps(State()) == '{"@":"State"}'
+
+
+@pytest.mark.parametrize("labels", [{"@": "State"}, {"@": "mapping", "items": "x"}, {"a": "b"}, {}])
+def test_labels_are_only_labels(labels: dict[str, str]) -> None:
+    made = container()
+    made = made.replace(image=made.image.replace(config=ImageConfig(labels=labels)))
+    assert loads(Container, dumps(made)) == made
 
 
 def test_another_kind_is_a_bug() -> None:

@@ -1,0 +1,283 @@
+"""What a new network, or a container in one, gets: subnets, addresses, devices, ports."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING
+
+from orlop.engine import network as model
+from orlop.engine.network import Address, Binding, Endpoint, NetworkObject, Subnet
+from orlop.errors import Conflict, InvalidArgument, Unavailable, Unsupported
+from orlop.network import ports
+from orlop.network.addresses import (
+    check_free,
+    free_address,
+    free_subnet,
+    hardware_address,
+    make_range,
+    unique_local_subnet,
+)
+from orlop.network.endpoint import device_name
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from orlop.engine.container import Container
+    from orlop.engine.network import NetworkRequest
+    from orlop.intent.request import Network, Port
+    from orlop.network import addresses
+
+_DRIVERS = ("", model.BRIDGE, model.MACVLAN)
+_RESERVED = (model.HOST, model.NONE, "default", "container")
+_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
+_FIRST_PORT, _PORTS = 32768, 28232  # the kernel's own range for ports that nobody chose
+_SHORT_ID = 12
+
+
+# --- networks ---------------------------------------------------------------------------------
+
+
+def new_network(
+    asked: NetworkRequest, taken: Collection[addresses.Subnet], seed: bytes, *, host_has_ipv6: bool
+) -> NetworkObject:
+    """The network that was asked for.
+
+    Args:
+        asked: what was.
+        taken: subnets that it must not overlap: other networks', and what the host has routes to.
+        seed: of the engine, for its IPv6 subnets.
+        host_has_ipv6: whether the kernel knows IPv6.
+
+    Raises:
+        InvalidArgument: a value is wrong.
+        Conflict: a subnet overlaps one that is taken.
+        Unsupported: there is no such driver.
+        Unavailable: no subnet is left.
+    """
+    _check_name(asked.name)
+    if asked.driver not in _DRIVERS:
+        raise Unsupported(
+            f"the network driver {asked.driver!r}", needs="bridge or macvlan as the driver"
+        )
+    driver = asked.driver or model.BRIDGE
+    key = secrets.token_hex(32)
+    device = ""
+    if driver == model.BRIDGE:
+        device = dict(asked.options).get(model.BRIDGE_NAME) or f"ol-{key[:12]}"
+        check_device(device)
+    return NetworkObject(
+        key,
+        asked.name,
+        driver,
+        time.time_ns(),
+        asked.labels,
+        asked.options,
+        subnets_of(asked, taken, seed, host_has_ipv6=host_has_ipv6),
+        asked.internal,
+        asked.attachable,
+        device,
+    )
+
+
+def _check_name(name: str) -> None:
+    if not name or not _NAME.issuperset(name) or name[0] in "_.-":
+        raise InvalidArgument(
+            f"{name!r} is not a network's name", hint="letters, digits and then also _.-"
+        )
+    if name in _RESERVED:
+        raise Conflict(f"the name {name!r} is one that every engine has for itself")
+
+
+def check_device(name: str) -> None:
+    """The name of a network device.
+
+    Raises:
+        InvalidArgument: it is too long, or has a character that no device has.
+    """
+    if (
+        not 0 < len(name) <= 15
+        or name in (".", "..")
+        or any(c.isspace() or c in "/:" for c in name)
+    ):
+        raise InvalidArgument(
+            f"{name!r} is not a network device's name", hint="at most 15 characters, no / or :"
+        )
+
+
+def subnets_of(
+    asked: NetworkRequest, taken: Collection[addresses.Subnet], seed: bytes, *, host_has_ipv6: bool
+) -> tuple[Subnet, ...]:
+    """The subnets as they were asked, checked, and those that nobody asked for.
+
+    Raises:
+        As `new_network`.
+    """
+    found: list[Subnet] = []
+    for one in asked.subnets:
+        reserved = [address for _, address in one.reserved]
+        made = make_range(one.subnet, one.gateway, one.ip_range, reserved)
+        _check_overlap(made.subnet, [*taken, *(ip_network(other.subnet) for other in found)])
+        found.append(one.replace(gateway=str(made.gateway)))
+    versions = {ip_network(one.subnet).version for one in found}
+    if asked.ipv4 and 4 not in versions:
+        chosen = free_subnet(taken)
+        found.insert(0, Subnet(str(chosen), str(chosen[1])))
+    wants_ipv6 = host_has_ipv6 if asked.ipv6 is None else asked.ipv6
+    if wants_ipv6 and 6 not in versions:
+        found.append(_unique_local(taken, seed))
+    if not found:
+        raise InvalidArgument("a network needs IPv4 or IPv6")
+    return tuple(found)
+
+
+def _unique_local(taken: Collection[addresses.Subnet], seed: bytes) -> Subnet:
+    for number in range(1, 1 << 16):
+        chosen = unique_local_subnet(seed, number)
+        if chosen not in taken:
+            return Subnet(str(chosen), str(chosen[1]))
+    raise Unavailable("all IPv6 subnets of the engine are used up")
+
+
+def _check_overlap(subnet: addresses.Subnet, taken: Iterable[addresses.Subnet]) -> None:
+    for other in taken:
+        if other.version == subnet.version and subnet.overlaps(other):
+            raise Conflict(
+                f"the subnet {subnet} overlaps {other}, which is in use",
+                hint="choose another --subnet, or leave it out",
+            )
+
+
+# --- endpoints --------------------------------------------------------------------------------
+
+
+def new_endpoint(
+    network: NetworkObject,
+    container: Container,
+    asked: Network,
+    inside: Sequence[Endpoint],
+    place: int,
+    *,
+    is_gateway: bool,
+    last: str = "",
+) -> Endpoint:
+    """A container's part in a network: addresses that nobody has.
+
+    Args:
+        network: which; not `host` or `none`.
+        container: who.
+        asked: what was asked about it.
+        inside: who is there already.
+        place: which of the container's devices it is, from 0 on.
+        is_gateway: everything else is reached by it.
+        last: the IPv4 address that was given out last.
+
+    Raises:
+        InvalidArgument: an address is not in the network.
+        Conflict: somebody has it.
+        Unavailable: there is none left.
+    """
+    _check_asked(network, asked)
+    chosen = []
+    for subnet in network.subnets:
+        reserved = [address for _, address in subnet.reserved]
+        of = make_range(subnet.subnet, subnet.gateway, subnet.ip_range, reserved)
+        taken = {ip_address(one.address) for other in inside for one in other.addresses}
+        wanted = asked.ipv6 if of.subnet.version == 6 else asked.ipv4
+        after = ip_address(last) if last else None
+        address = check_free(of, wanted, taken) if wanted else free_address(of, taken, after)
+        chosen.append(Address(str(address), of.subnet.prefixlen, subnet.gateway))
+    first = ip_address(chosen[0].address)
+    return Endpoint(
+        network,
+        container.id,
+        hashlib.sha256(f"{network.id}{container.id}".encode()).hexdigest(),
+        asked,
+        f"eth{place}",
+        device_name(network.id, container.id) if network.driver == model.BRIDGE else "",
+        asked.mac or hardware_address(first),
+        tuple(chosen),
+        is_gateway,
+        (),
+        names_of(container, asked),
+    )
+
+
+def _check_asked(network: NetworkObject, asked: Network) -> None:
+    if (asked.ipv4 or asked.ipv6 or asked.aliases) and network.is_default:
+        raise InvalidArgument(
+            "addresses and aliases can be chosen only in networks that somebody has made",
+            hint="orlop network create NAME --subnet ...",
+        )
+    for wanted, has in ((asked.ipv4, network.has_ipv4), (asked.ipv6, network.has_ipv6)):
+        if wanted and not has:
+            raise InvalidArgument(f"network {network.name} has no addresses as {wanted}")
+
+
+def names_of(container: Container, asked: Network) -> tuple[str, ...]:
+    """The names of a container in a network, each once."""
+    hostname = container.request.hostname
+    names = (container.name, *asked.aliases, container.id[:_SHORT_ID], hostname)
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+# --- ports ------------------------------------------------------------------------------------
+
+
+def bindings_of(
+    asked: Iterable[Port], exposed: Iterable[Port], used: Collection[Binding], host_ip: str
+) -> tuple[Binding, ...]:
+    """The ports of the host for a container's ports.
+
+    Args:
+        asked: those that are published.
+        exposed: further ones that get any port of the host (--publish-all).
+        used: what other containers have.
+        host_ip: where a port is reached that does not say it, "" for everywhere.
+
+    Raises:
+        Conflict: a port is in use; who has it is said where that is known.
+        Unavailable: none is left.
+    """
+    found: list[Binding] = []
+    for port in asked:
+        found.append(_binding(port, port.host_ip or host_ip, [*used, *found]))
+    published = {(port.port, port.protocol) for port in found}
+    for port in exposed:
+        if (port.port, port.protocol) not in published:
+            found.append(_binding(port, host_ip, [*used, *found]))
+    return tuple(found)
+
+
+def _binding(port: Port, host_ip: str, used: Collection[Binding]) -> Binding:
+    host_ip = "" if host_ip in ("0.0.0.0", "::") else host_ip  # noqa: S104
+    if port.host_port is None:
+        choices: Iterable[int] = _any_port()
+    else:
+        choices = range(port.host_port, (port.last_host_port or port.host_port) + 1)
+    for choice in choices:
+        if _is_free(port.protocol, host_ip, choice, used):
+            return Binding(port.port, port.protocol, host_ip, choice)
+    if port.host_port is None:
+        raise Unavailable(f"no port of the host is left for {port.port}/{port.protocol}")
+    where = f"{host_ip or '0.0.0.0'}:{port.host_port}"  # noqa: S104
+    who = ports.holder(port.protocol, port.host_port)
+    raise Conflict(
+        f"the port {where}/{port.protocol} is already allocated",
+        hint=f"{who} has it" if who else "another container has it",
+    )
+
+
+def _any_port() -> Iterable[int]:
+    start = secrets.randbelow(_PORTS)
+    return (_FIRST_PORT + (start + step) % _PORTS for step in range(_PORTS))
+
+
+def _is_free(protocol: str, host_ip: str, port: int, used: Collection[Binding]) -> bool:
+    for other in used:
+        same = other.protocol == protocol and other.host_port == port
+        if same and (not host_ip or not other.host_ip or host_ip == other.host_ip):
+            return False
+    return ports.is_free(protocol, host_ip, port)
