@@ -1,0 +1,1 @@
+"""Values of the engine in Docker's JSON. Pure: every function makes a document of values."""

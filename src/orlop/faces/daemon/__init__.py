@@ -1,0 +1,1 @@
+"""`orlop daemon`: an engine in the foreground, and the sockets by which it is asked."""
