@@ -8,49 +8,62 @@ One module a verb (`orlop.faces.cli.VERB_`), as `orlop.program` describes it, an
 
 from __future__ import annotations
 
+import os
 import sys
 
 from orlop import __version__
-from orlop.errors import InternalError, OrlopError
+from orlop.errors import InternalError, InvalidArgument, OrlopError
 from orlop.faces.cli.exit_codes import FAILED, INTERRUPTED, status_of
 from orlop.faces.cli.screen import Screen
-from orlop.options import FLAG, Option, parse
+from orlop.faces.cli.verbs import TOPICS, VERBS
+from orlop.options import FLAG, TEXT, Option, parse
 from orlop.program import HELP, Program, load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-VERBS = {
-    "explain": "show the kernel operations of a start, without starting anything",
-    "trace": "start a container and show the time of each operation",
-    "proof": "read back from the kernel what isolates a container or process",
-    "compare": "show which namespaces and limits several containers share",
-    "ps": "list containers and isolated processes, whatever engine made them",
-    "ns": "make, enter, show and remove namespaces by hand",
-    "cgroup": "make, set, show and remove control groups by hand",
-    "sandbox": "run an untrusted command with hard limits",
-}
+    from orlop.options import Values
 
 JSON = Option(("--json",), FLAG, "JSON for programs instead of a text for people")
 OPTIONS = (
-    Option(("--debug",), FLAG, "show tracebacks of internal errors"),
+    Option(("--host", "-H"), TEXT, "the engine at this address (unix://PATH, tcp://HOST)", "URL"),
+    Option(("--context", "-c"), TEXT, "the engine of a context; docker is Docker's", "NAME"),
+    Option(("--config",), TEXT, "where credentials and contexts are (~/.docker)", "DIR"),
+    Option(("--log-level", "-l"), TEXT, "has no effect", "LEVEL"),
+    Option(("--debug", "-D"), FLAG, "show tracebacks of internal errors"),
     Option(("--version", "-v"), FLAG, "show the version"),
     HELP,
 )
-_PROGRAM = Program("orlop", "containers, and what isolates them", VERBS, OPTIONS)
+_PROGRAM = Program(
+    "orlop",
+    "containers, and what isolates them",
+    VERBS,
+    OPTIONS,
+    clusters=True,
+    topics=tuple((title, tuple(verbs)) for title, verbs in TOPICS),
+)
+_COMPLETE, _HELP = "__complete", "help"
+_VARIABLES = {"host": "ORLOP_HOST", "context": "ORLOP_CONTEXT", "config": "DOCKER_CONFIG"}
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Performs one command; returns its exit status. Never raises for what a user can cause."""
     debug = False
     try:
-        given = parse(OPTIONS, sys.argv[1:] if words is None else words)
+        given = parse(OPTIONS, sys.argv[1:] if words is None else words, clusters=True)
         debug = given.flag("debug")
+        _choose_engine(given)
+        if given.words[:1] == (_COMPLETE,):
+            return _complete(given.words[1:])
         if given.flag("version"):
             print(f"orlop version {__version__}")
             return 0
-        if given.flag("help") or not given.words or given.words[0] == "help":
+        if given.words[:1] == (_HELP,) and given.words[1:]:
+            from orlop.faces.cli import manual
+
+            return manual.show(given.words[1:], Screen())
+        if given.flag("help") or not given.words or given.words[0] == _HELP:
             print(_PROGRAM.help())
             return 0
         return _perform(*given.words)
@@ -64,6 +77,24 @@ def main(words: Sequence[str] | None = None) -> int:
         if debug:
             raise
         return failed(InternalError(f"internal error: {type(error).__name__}: {error}"), FAILED)
+
+
+def _complete(words: Sequence[str]) -> int:
+    """What can stand at a place of the command line, for shells."""
+    from orlop.faces.cli import completing
+
+    return completing.run(words)
+
+
+def _choose_engine(given: Values) -> None:
+    """What chooses an engine on the command line stands for the variable that does so."""
+    if given.text("host") and given.text("context"):
+        raise InvalidArgument("--host and --context cannot be given together")
+    for key, name in _VARIABLES.items():
+        if given.text(key):
+            os.environ[name] = given.text(key)
+    if given.text("context"):
+        os.environ.pop("ORLOP_HOST", None)
 
 
 def _perform(verb: str, *words: str) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from orlop.faces.cli import JSON
 from orlop.faces.cli.notes import note_unreadable
 from orlop.faces.cli.screen import BLUE, CYAN, DIM, GREEN, MAGENTA, PLAIN, RED, YELLOW, Cell
+from orlop.faces.cli.subjects import roots_of, target
 from orlop.insight.compare import ALONE, HOST, UNREADABLE, compare
 from orlop.insight.snapshot import read_snapshot
-from orlop.insight.targets import resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ _TONES = {HOST: YELLOW, ALONE: PLAIN, UNREADABLE: RED}
 
 def run(values: Values, screen: Screen) -> int:
     """Shows a table of what is shared: the same colour, or the same mark, is the same thing."""
-    targets = [resolve(word) for word in values.words]
+    roots = roots_of()
+    targets = [target(word, roots) for word in values.words]
     table = compare(read_snapshot(), targets)
     if screen.as_json:
         screen.json(document(table))

@@ -7,10 +7,16 @@ from itertools import groupby
 
 from orlop.errors import InvalidArgument
 from orlop.faces.cli import JSON
-from orlop.faces.cli.operations import operation_document, show_operation, show_reason, subject_of
+from orlop.faces.cli.operations import (
+    line_of,
+    operation_document,
+    show_operation,
+    show_reason,
+    subject_of,
+)
 from orlop.faces.cli.screen import DIM, GREEN, RED, YELLOW, Cell, printable
 from orlop.insight.difference import difference
-from orlop.insight.explain import explain, planned
+from orlop.insight.explain import Group, explain, planned
 from orlop.insight.phrases import ADDED, CHANGED, REMOVED
 from orlop.intent.flags import OPTIONS as RUN_OPTIONS
 from orlop.intent.flags import parse_run
@@ -20,14 +26,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orlop.faces.cli.screen import Screen
     from orlop.insight.difference import Change, Difference
-    from orlop.insight.explain import Explanation, Group
+    from orlop.insight.explain import Explanation
     from orlop.intent.request import Request
     from orlop.options import Values
 
-USAGE = "[OPTIONS] (-- RUN-FLAGS IMAGE [COMMAND...] | --bundle DIR | --diff 'FLAGS' 'FLAGS')"
+USAGE = (
+    "[OPTIONS] (-- RUN-FLAGS IMAGE [COMMAND...] | --container NAME | --bundle DIR "
+    "| --diff 'FLAGS' 'FLAGS')"
+)
 WORDS = (0, 10000)
 OPTIONS = (
     Option(("--bundle", "-b"), TEXT, "explain an OCI bundle instead of docker run's flags", "DIR"),
+    Option(("--container",), TEXT, "explain the start of a container of the engine", "NAME"),
     Option(("--diff",), PAIR, "what differs between flags (the image may be missing)", "'A' 'B'"),
     Option(("--as",), TEXT, "`shell`: as a bash script that makes the container by hand", "FORM"),
     Option(("--all", "-a"), FLAG, "also the calls that only prepare and check"),
@@ -37,6 +47,7 @@ EXAMPLE = """\
 orlop explain -- --read-only --memory 256m host sh
 orlop explain --all -- --network none host sh
 orlop explain --bundle /tmp/bundle
+orlop explain --container web
 orlop explain --as shell -- --read-only host sh
 orlop explain --diff '' '--privileged'
 orlop explain --diff '--cap-drop ALL' '--cap-drop ALL --cap-add NET_ADMIN'"""
@@ -50,6 +61,8 @@ def run(values: Values, screen: Screen) -> int:
     """Shows the operations in groups, each run of them under its reason; or a difference."""
     if values.given("diff"):
         return _run_difference(values, screen)
+    if values.given("container"):
+        return _run_container(values, screen)
     if values.given("as"):
         return _run_script(values, screen)
     explanation = explain(subject_of(values))
@@ -59,6 +72,24 @@ def run(values: Values, screen: Screen) -> int:
     _warn(explanation.warnings)
     for group in explanation.groups:
         _show(group, screen, every=values.flag("all"))
+    return 0
+
+
+def _run_container(values: Values, screen: Screen) -> int:
+    """The engine explains its own container: it knows the image."""
+    from orlop.client import Client
+    from orlop.client.addresses import part
+
+    if values.words or values.given("bundle") or values.given("as"):
+        raise InvalidArgument("--container is for itself: no flags, no bundle and no script")
+    found = Client().get(f"/containers/{part(values.text('container'))}/explain")
+    if screen.as_json:
+        screen.json(found)
+        return 0
+    _warn(tuple(found["warnings"]))
+    for group in found["groups"]:
+        lines = tuple(map(line_of, group["operations"]))
+        _show(Group(group["name"], lines), screen, every=values.flag("all"))
     return 0
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from orlop.faces.cli.screen import printable
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orlop.insight.snapshot import Snapshot
@@ -26,3 +28,8 @@ def note_hidden(snapshot: Snapshot) -> None:
             f"{len(hidden)} ({_NEEDS})",
             file=sys.stderr,
         )
+
+
+def warn(text: str) -> None:
+    """Something that is not as it should be, but keeps nothing from being done."""
+    print(f"orlop: warning: {printable(text)}", file=sys.stderr)

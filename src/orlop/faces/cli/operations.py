@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from orlop.errors import InvalidArgument
 from orlop.faces.cli.screen import CYAN, DIM, PLAIN, Cell
-from orlop.insight.explain import BundleDirectory
+from orlop.insight.explain import BundleDirectory, Line
+from orlop.insight.notation.syntax import Call
 from orlop.intent.flags import parse_run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from orlop.faces.cli.screen import Screen
-    from orlop.insight.explain import Line
-    from orlop.insight.notation.syntax import Call
     from orlop.intent.request import Request
     from orlop.options import Values
 
@@ -53,6 +55,28 @@ def operation_document(line: Line) -> dict[str, object]:
         "notation": line.notation,
         "calls": [_call_document(call) for call in line.calls],
     }
+
+
+def line_of(document: Mapping[str, Any]) -> Line:
+    """The operation of such a document."""
+    calls = (
+        Call(
+            one["name"],
+            tuple(one["arguments"]),
+            one["result"],
+            one["note"],
+            one["always"],
+            one["detail"],
+        )
+        for one in document["calls"]
+    )
+    return Line(
+        document["index"],
+        document["operation"],
+        document["side"],
+        tuple(calls),
+        document["reason"],
+    )
 
 
 def _call_document(call: Call) -> dict[str, object]:

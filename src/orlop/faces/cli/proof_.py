@@ -10,11 +10,11 @@ from orlop.faces.cli.exit_codes import DIFFERENT, FAILED
 from orlop.faces.cli.proof_document import document
 from orlop.faces.cli.proof_probe import probed
 from orlop.faces.cli.screen import BOLD, DIM, GREEN, PLAIN, RED, YELLOW, Cell
+from orlop.faces.cli.subjects import roots_of, target
 from orlop.insight.proof import prove
 from orlop.insight.proof.rows import AS_ASKED, MISMATCH, NOT_ASKED, UNREADABLE, VERDICT_NAMES
 from orlop.insight.proof.syscalls import disassembled
 from orlop.insight.quantities import plural
-from orlop.insight.targets import default_roots, resolve
 from orlop.insight.weaknesses import CRITICAL, HIGH, LOW, MEDIUM, SEVERITY_NAMES
 from orlop.options import FLAG, LIST, Option
 
@@ -41,7 +41,7 @@ OPTIONS = (
     JSON,
 )
 EXAMPLE = """\
-orlop proof web                 # a container of orlop-runtime
+orlop proof web                 # a container of the engine or of orlop-runtime
 orlop proof docker:db podman:mq
 orlop proof --probe web         # not only what is set, but what it does
 orlop proof --json pid:4711     # any process"""
@@ -54,13 +54,13 @@ _MOST_PROCESSES = 30
 
 def run(values: Values, screen: Screen) -> int:
     """Shows the proof of each target; the status says whether all is as it was asked."""
-    roots = values.list("root") or default_roots()
+    roots = roots_of(values.list("root"))
     proofs: list[Proof] = []
     probes: list[Probed | None] = []
     failed = False
     for word in values.words:
         try:
-            proof = prove(resolve(word, roots), roots)
+            proof = prove(target(word, roots), roots)
         except OrlopError as error:
             if len(values.words) == 1:
                 raise

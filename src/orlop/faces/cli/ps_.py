@@ -1,121 +1,114 @@
-"""orlop ps: containers and isolated processes of the machine, whatever engine made them."""
+"""orlop ps: containers of the engine; with --machine or --ns whatever runs isolated."""
 
 from __future__ import annotations
 
+import time
+
+from orlop.client import Client
 from orlop.faces.cli import JSON
-from orlop.faces.cli.compare_ import marked, tone_of
-from orlop.faces.cli.notes import note_hidden
-from orlop.faces.cli.screen import Cell
-from orlop.insight.compare import HOST, sharing
-from orlop.insight.inventory import inventory
-from orlop.insight.snapshot import read_snapshot
-from orlop.insight.targets import default_roots, orlop_containers
-from orlop.options import FLAG, Option
+from orlop.faces.cli.output.containers import CONTAINERS
+from orlop.faces.cli.output.formats import (
+    FORMAT,
+    NO_TRUNC,
+    QUIET,
+    Defaults,
+    chosen,
+    filter_option,
+    filters_of,
+    show,
+)
+from orlop.faces.cli.output.views import Shown
+from orlop.options import FLAG, NUMBER, Option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from orlop.faces.cli.output.formats import Format
     from orlop.faces.cli.screen import Screen
-    from orlop.insight.compare import Cell as ComparedCell
-    from orlop.insight.compare import Comparison
-    from orlop.insight.inventory import Item
-    from orlop.insight.snapshot import Snapshot
     from orlop.options import Values
 
-USAGE = "[--ns] [--quiet] [--json]"
+USAGE = "[OPTIONS]"
 WORDS = (0, 0)
 ANYWHERE = True
+FILTERS = (
+    "ancestor",
+    "before",
+    "exited",
+    "expose",
+    "health",
+    "id",
+    "is-task",
+    "isolation",
+    "label",
+    "name",
+    "network",
+    "publish",
+    "since",
+    "status",
+    "volume",
+)
 OPTIONS = (
-    Option(("--ns",), FLAG, "show the namespaces themselves, and which of them are shared"),
-    Option(("--quiet", "-q"), FLAG, "names only, as other commands take them"),
-    JSON,
+    Option(("--all", "-a"), FLAG, "also those that do not run"),
+    filter_option(FILTERS),
+    FORMAT,
+    Option(("--last", "-n"), NUMBER, "the last so many that were created, also if they have ended"),
+    Option(("--latest", "-l"), FLAG, "the last one that was created"),
+    NO_TRUNC,
+    QUIET,
+    Option(("--size", "-s"), FLAG, "show the size of their files"),
+    Option(("--machine",), FLAG, "whatever runs isolated on this machine, whoever started it"),
+    Option(("--ns",), FLAG, "of the same, the namespaces, and which of them are shared"),
+    JSON.replace(help="with --machine or --ns: JSON; else the answer of the engine"),
 )
 EXAMPLE = """\
 orlop ps
+orlop ps -a --filter status=exited --filter label=job
+orlop ps --format 'table {{.Names}}\\t{{.Status}}'
 orlop ps --ns
-orlop ps -q | xargs orlop compare"""
+orlop ps --machine -q | xargs orlop compare"""
 
-_HEAD = ("NAME", "ENGINE", "PID", "PROCESSES", "UP", "OWN NAMESPACES", "COMMAND")
-_UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
+_DEFAULTS = Defaults(
+    table="{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}",
+    raw="""\
+container_id: {{.ID}}
+image: {{.Image}}
+command: {{.Command}}
+created_at: {{.CreatedAt}}
+state: {{- pad .State 1 0}}
+status: {{- pad .Status 1 0}}
+names: {{.Names}}
+labels: {{- pad .Labels 1 0}}
+ports: {{- pad .Ports 1 0}}
+""",
+    setting="psFormat",
+)
+_SIZED = _DEFAULTS.replace(
+    table=_DEFAULTS.table + "\t{{.Size}}",
+    raw=_DEFAULTS.raw + "size: {{.Size}}\n",
+)
 
 
 def run(values: Values, screen: Screen) -> int:
-    """Lists what is in other namespaces than the host."""
-    snapshot = read_snapshot()
-    items = inventory(snapshot, orlop_containers(default_roots()))
-    if values.flag("quiet"):
-        for item in items:
-            screen.line(item.target.name)
-        return 0
-    table = sharing(snapshot, [item.target for item in items])
+    """Lists containers."""
+    if values.flag("machine") or values.flag("ns"):
+        from orlop.faces.cli.machine import show_machine
+
+        return show_machine(values, screen)
+    sized = values.flag("size")
+    form = chosen(values.text("format"), _SIZED if sized else _DEFAULTS, quiet=values.flag("quiet"))
+    found = Client().get("/containers/json", _query(values, form))
     if screen.as_json:
-        screen.json(_document(items, snapshot))
-    elif values.flag("ns"):
-        _show_namespaces(table, screen)
-    else:
-        kinds = len(snapshot.host)
-        screen.table([_line(item, kinds) for item in items], head=_HEAD)
-    note_hidden(snapshot)
+        screen.json(found)
+        return 0
+    show(screen, form, CONTAINERS, found, Shown(not values.flag("no-trunc"), time.time()))
     return 0
 
 
-def _line(item: Item, kinds: int) -> tuple[str, ...]:
-    target = item.target
-    return (
-        target.name,
-        target.engine,
-        str(target.process.pid),
-        str(len(target.members)),
-        _age(item.age_s),
-        "all" if len(item.own) == kinds else ",".join(item.own),
-        " ".join(item.command),
-    )
-
-
-def _age(seconds: float) -> str:
-    """The two largest units, as "3h 12m"."""
-    left = max(0, int(seconds))
-    words: list[str] = []
-    for unit, size in _UNITS:
-        count, left = divmod(left, size)
-        if count or words:
-            words.append(f"{count}{unit}")
-    return " ".join(words[:2]) or "0s"
-
-
-def _show_namespaces(table: Comparison, screen: Screen) -> None:
-    """One line for each target, so turned by ninety degrees against `compare`."""
-    lines = []
-    for number, column in enumerate(table.columns):
-        cells = [row.cells[number] for row in table.rows]
-        lines.append((column.name, *(_inode(cell, number == 0, screen) for cell in cells)))
-    screen.table(lines, head=("NAME", *(row.aspect.upper() for row in table.rows)))
-
-
-def _inode(cell: ComparedCell, is_host: bool, screen: Screen) -> str:
-    """The inode number; of others than the host itself "host" if it is the host's."""
-    if cell.group == HOST:
-        return Cell(cell.text if is_host else HOST, tone_of(HOST))
-    return marked(cell.text, cell.group, screen)
-
-
-def _document(items: Sequence[Item], snapshot: Snapshot) -> dict[str, object]:
-    host = {"pid": snapshot.host_pid, "namespaces": dict(snapshot.host)}
-    return {"host": host, "targets": [_item(item, snapshot) for item in items]}
-
-
-def _item(item: Item, snapshot: Snapshot) -> dict[str, object]:
-    target = item.target
-    seen = snapshot.find(target.process.pid)
+def _query(values: Values, form: Format) -> dict[str, object]:
+    last = 1 if values.flag("latest") else values.number("last", -1)
+    filters = filters_of(values)
     return {
-        "name": target.name,
-        "engine": target.engine,
-        "id": target.id,
-        "pid": target.process.pid,
-        "processes": list(target.members),
-        "uptimeSeconds": round(item.age_s, 2),
-        "command": list(item.command),
-        "namespaces": dict(seen.namespaces) if seen else {},
-        "own": list(item.own),
+        "all": True if values.flag("all") else None,
+        "limit": last if last is not None and last > 0 else None,
+        "size": True if values.flag("size") or form.uses("Size") else None,
+        "filters": filters or None,
     }

@@ -64,6 +64,14 @@ class Screen:
         except (OSError, ValueError):
             return _DEFAULT_WIDTH
 
+    def write(self, text: str) -> None:
+        """Text as it is."""
+        self._stream.write(text)
+
+    def flush(self) -> None:
+        """What was written is seen by whoever reads it."""
+        self._stream.flush()
+
     def line(self, *parts: str) -> None:
         """One line of these parts, without anything between them."""
         self._stream.write("".join(map(self._toned, parts)) + "\n")

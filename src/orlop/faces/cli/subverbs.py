@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from orlop.errors import OrlopError
 from orlop.faces.cli import failed
 from orlop.faces.cli.exit_codes import FAILED
@@ -10,25 +12,34 @@ from orlop.program import load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from orlop.program import Program
 
 
-def perform(program: Program, package: str, words: Sequence[str]) -> int:
+def perform(
+    program: Program,
+    package: str,
+    words: Sequence[str],
+    modules: Mapping[str, str] | None = None,
+    aliases: Mapping[str, str] | None = None,
+) -> int:
     """Performs what the first word says; without any, shows what there is.
 
     Args:
         program: the commands.
         package: where their modules are, each called VERB_.
         words: the command, its options and words.
+        modules: whole names of modules, for commands whose module is elsewhere.
+        aliases: further names of commands.
     """
     if not words:
-        Screen().line(program.help())
+        sys.stdout.write(program.help() + "\n")
         return 0
     verb, *rest = words
+    verb = (aliases or {}).get(verb, verb)
     program.check(verb)
-    module = load(f"{package}.{verb}_")
+    module = load((modules or {}).get(verb) or f"{package}.{verb}_")
     try:
         values = program.values(verb, module, rest)
         if values is None:

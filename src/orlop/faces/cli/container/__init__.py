@@ -1,0 +1,1 @@
+"""The commands of `orlop container` that are no commands of `orlop`."""

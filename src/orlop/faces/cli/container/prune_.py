@@ -1,0 +1,26 @@
+"""orlop container prune: containers that do not run are gone."""
+
+from __future__ import annotations
+
+from orlop.client import Client
+from orlop.faces.cli.pairs import filters_of
+from orlop.faces.cli.pruning import CONTAINERS, FILTER, FORCE, agreed, prune, refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orlop.faces.cli.screen import Screen
+    from orlop.options import Values
+
+USAGE = "[OPTIONS]"
+WORDS = (0, 0)
+ANYWHERE = True
+OPTIONS = (FORCE, FILTER)
+EXAMPLE = "orlop container prune -f --filter until=24h"
+
+
+def run(values: Values, screen: Screen) -> int:
+    """Removes them, if somebody agrees."""
+    filters = filters_of(values)
+    if not agreed(values, "all containers that do not run"):
+        return refused()
+    return prune(Client(), [(CONTAINERS, filters)], screen)

@@ -1,0 +1,1 @@
+"""The commands of `orlop context` that are no commands of `orlop`."""

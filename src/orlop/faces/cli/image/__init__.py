@@ -1,0 +1,1 @@
+"""The commands of `orlop image` that are no commands of `orlop`."""

@@ -1,0 +1,1 @@
+"""The commands of `orlop network` that are no commands of `orlop`."""

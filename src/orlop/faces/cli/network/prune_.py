@@ -1,0 +1,26 @@
+"""orlop network prune: networks that no container uses are gone."""
+
+from __future__ import annotations
+
+from orlop.client import Client
+from orlop.faces.cli.pairs import filters_of
+from orlop.faces.cli.pruning import FILTER, FORCE, NETWORKS, agreed, prune, refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orlop.faces.cli.screen import Screen
+    from orlop.options import Values
+
+USAGE = "[OPTIONS]"
+WORDS = (0, 0)
+ANYWHERE = True
+OPTIONS = (FORCE, FILTER)
+EXAMPLE = "orlop network prune -f"
+
+
+def run(values: Values, screen: Screen) -> int:
+    """Removes them, if somebody agrees."""
+    filters = filters_of(values)
+    if not agreed(values, "all networks that no container uses"):
+        return refused()
+    return prune(Client(), [(NETWORKS, filters)], screen)

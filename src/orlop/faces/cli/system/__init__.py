@@ -1,0 +1,1 @@
+"""The commands of `orlop system` that are no commands of `orlop`."""

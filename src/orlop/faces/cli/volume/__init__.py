@@ -1,0 +1,1 @@
+"""The commands of `orlop volume` that are no commands of `orlop`."""

@@ -1,0 +1,31 @@
+"""orlop volume prune: volumes that no container uses are gone."""
+
+from __future__ import annotations
+
+from orlop.client import Client
+from orlop.faces.cli.pairs import filters_of
+from orlop.faces.cli.pruning import FILTER, FORCE, VOLUMES, agreed, prune, refused
+from orlop.options import FLAG, Option
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orlop.faces.cli.screen import Screen
+    from orlop.options import Values
+
+USAGE = "[OPTIONS]"
+WORDS = (0, 0)
+ANYWHERE = True
+OPTIONS = (Option(("--all", "-a"), FLAG, "also those that have a name"), FORCE, FILTER)
+EXAMPLE = "orlop volume prune --all"
+
+
+def run(values: Values, screen: Screen) -> int:
+    """Removes them, if somebody agrees."""
+    filters = filters_of(values)
+    what = "volumes without a name that no container uses"
+    if values.flag("all"):
+        filters["all"] = ["true"]
+        what = "all volumes that no container uses"
+    if not agreed(values, what):
+        return refused()
+    return prune(Client(), [(VOLUMES, filters)], screen)
