@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import imports, in_process, memory, runtime_run, sandbox
+from bench import imports, in_process, layers, memory, runtime_run, sandbox
 from bench.dockerd import running_dockerd
 from bench.harness import interleave
 from bench.marks import marks, sandbox_marks
@@ -54,6 +54,7 @@ def main() -> None:
         with running_dockerd(place) as daemon:
             slow = sandbox.slow_subjects(place, daemon)
             docker = interleave("sandbox and docker", slow, 4 * scale, progress)
+        unpacking = interleave("layers", layers.subjects(place), 4 * scale, progress)
         throughput = sandbox.throughput(place, 0.5 * scale)
         start_up = interleave("start-up", imports.subjects(place), 2 * scale, progress)
         waiters = memory.waiters(place)
@@ -69,6 +70,7 @@ def main() -> None:
     say(parts_table("Operations of its plan that take longest", operations))
     say(series_table("A program in a sandbox", boxes, sandbox.BWRAP))
     say(series_table("The same by dockerd", docker, "docker run --rm"))
+    say(series_table("Unpacking a layer of Debian's, gzip", unpacking, layers.TAR))
     say(throughput_table(sandbox.THREADS, throughput))
     say(series_table("Start-up of commands", start_up, "python -I -S -c pass"))
     if heaviest:
@@ -84,6 +86,7 @@ def main() -> None:
             "sandbox": _summary(boxes),
             "sandbox_and_docker": _summary(docker),
             "throughput": [asdict(each) for each in throughput],
+            "layers": _summary(unpacking),
             "start_up": _summary(start_up),
             "phases": [asdict(part) for part in phases],
             "operations": [asdict(part) for part in operations],
