@@ -7,8 +7,8 @@ INPUTS := pyproject.toml hatch_build.py constraints.txt scripts/setup scripts/de
 
 .PHONY: run setup launcher test unit itest vm-test lint fmt fuzz bench clean
 
-run: .venv/.run launcher  ## a program in a fresh container, and what the container and the host see
-	$(PYTHON) examples/first_container.py
+run: .venv/.run launcher  ## an engine, a container with limits, what it uses, and what isolates it
+	@examples/first_steps.sh
 
 setup: .venv/.test launcher  ## everything that development needs
 

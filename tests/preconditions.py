@@ -166,6 +166,14 @@ PRECONDITIONS = {
     "bwrap": Precondition("bubblewrap", _programs("bwrap")),
     "podman": Precondition("podman with conmon", _programs("podman", "conmon")),
     "docker": Precondition("dockerd with its daemons and client", _docker),
+    "compose": Precondition("docker-compose", _programs("docker-compose")),
+    "registry": Precondition(
+        "a registry, and what fills it",
+        _programs("docker-registry", "skopeo", "openssl", "htpasswd"),
+    ),
+    "debootstrap": Precondition("debootstrap(8)", _programs("debootstrap")),
+    "zsh": Precondition("zsh", _programs("zsh")),
+    "fish": Precondition("fish", _programs("fish")),
     "vm": Precondition("what tests/vm needs", _virtual_machine),
 }
 

@@ -109,7 +109,8 @@ def loads(text: str | bytes) -> object:
         raise InvalidArgument(f"cannot parse JSON: {refused}") from None
     except RecursionError:
         raise InvalidArgument("cannot parse JSON: it is nested too deeply") from None
-    except (StopIteration, ValueError):
+    # SystemError: without the module json.decoder the scanner has no error to raise.
+    except (StopIteration, SystemError, ValueError):
         pass
     return _loads_slowly(text)
 
@@ -167,3 +168,12 @@ def _pretty(value: object, newline: str) -> str:
         items = (_pretty(item, inner) for item in value)
         return f"[{inner}{f',{inner}'.join(items)}{newline}]"
     return dumps(value)
+
+
+def quoted(text: str) -> str:
+    """A text as a JSON string in which only what must be escaped is: others stay as they are."""
+    try:
+        from _json import encode_basestring
+    except ImportError:  # another interpreter
+        from json.encoder import encode_basestring
+    return str(encode_basestring(text))

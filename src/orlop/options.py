@@ -22,6 +22,10 @@ _TRUE = ("true", "1", "t", "T", "TRUE", "True")
 _FALSE = ("false", "0", "f", "F", "FALSE", "False")
 
 
+class BadOption(InvalidArgument):
+    """An option that there is not, or one without or with a wrong value."""
+
+
 class Option(Record):
     """One option: all its names with their dashes, what it takes, and a line of help."""
 
@@ -77,7 +81,7 @@ def parse(options: Sequence[Option], words: Sequence[str], *, clusters: bool = F
     """The options at the beginning of `words`, and the rest.
 
     Raises:
-        InvalidArgument: an unknown option, one without its value, or a value of the wrong form.
+        BadOption: an unknown option, one without its value, or a value of the wrong form.
     """
     dashes = "" if clusters else "-"  # which are not looked at
     by_name = {name.lstrip(dashes): option for option in options for name in option.names}
@@ -91,7 +95,7 @@ def parse(options: Sequence[Option], words: Sequence[str], *, clusters: bool = F
         for name, value in _letters(by_name, word) if short else (_named(word),):
             option = by_name.get(name.lstrip(dashes))
             if option is None:
-                raise InvalidArgument(f"unknown option {name}", hint="see --help")
+                raise BadOption(f"unknown option {name}", hint="see --help")
             text = _value_of(option, name, rest) if value is None else value
             _check(option, name, text)
             given.append((option.key, text, name))
@@ -126,18 +130,18 @@ def _value_of(option: Option, name: str, rest: list[str]) -> str:
     if option.kind == FLAG:
         return "true"
     if not rest:
-        raise InvalidArgument(f"option {name} needs a value")
+        raise BadOption(f"option {name} needs a value")
     return rest.pop(0)
 
 
 def _check(option: Option, word: str, value: str) -> None:
     if option.kind == FLAG and value not in _TRUE + _FALSE:
-        raise InvalidArgument(f"option {word}: {value!r} is neither true nor false")
+        raise BadOption(f"option {word}: {value!r} is neither true nor false")
     if option.kind == NUMBER:
         try:
             int(value)
         except ValueError:
-            raise InvalidArgument(f"option {word}: {value!r} is not a whole number") from None
+            raise BadOption(f"option {word}: {value!r} is not a whole number") from None
 
 
 def describe(options: Sequence[Option]) -> str:

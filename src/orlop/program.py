@@ -30,12 +30,23 @@ HELP = Option(("--help", "-h"), FLAG, "show this help")
 
 
 class Program(Record):
-    """One program: its name and what it is, its verbs with a line for each, its own options."""
+    """One program: its name and what it is, its verbs with a line for each, its own options.
+
+    Attributes:
+        name: how it is called.
+        title: what it is.
+        verbs: with a line of help.
+        options: those in front of the verb.
+        clusters: as `parse` has it, for the options of its verbs.
+        topics: titles with some of the verbs, for the help; empty to list them all as they are.
+    """
 
     name: str
     title: str
     verbs: Mapping[str, str]
     options: tuple[Option, ...]
+    clusters: bool = False
+    topics: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def check(self, verb: str) -> None:
         """The program has this verb.
@@ -52,44 +63,53 @@ class Program(Record):
         Raises:
             InvalidArgument: an option is wrong, or there are too few or too many words.
         """
-        options = (*module.OPTIONS, HELP)
+        options = (HELP, *module.OPTIONS)  # a verb's own -h is not for help
         if getattr(module, "ANYWHERE", False):
-            words = options_first(options, words)
-        values = parse(options, words)
+            words = options_first(options, words, clusters=self.clusters)
+        values = parse(options, words, clusters=self.clusters)
         if values.flag("help"):
             own = getattr(module, "PROGRAM", None)
             sys.stdout.write((own.help() if own else self._verb_help(verb, module)) + "\n")
             return None
         least, most = module.WORDS
         if not least <= len(values.words) <= most:
-            raise InvalidArgument(f"usage: {self.name} {verb} {module.USAGE}")
+            usage = f"usage: {self.name} {verb} {module.USAGE}"
+            raise InvalidArgument(usage, hint=f"see {self.name} {verb} --help")
         return values
 
     def help(self) -> str:
         """The program's own help."""
-        width = max(map(len, self.verbs))
-        verbs = "\n".join(f"  {verb:<{width}}  {line}" for verb, line in self.verbs.items())
+        topics = self.topics or (("commands", tuple(self.verbs)),)
+        verbs = "\n\n".join(self._topic(title, names) for title, names in topics)
         usage = f"{self.name}{' [OPTIONS]' if self.options else ''} COMMAND [ARGUMENTS]"
         options = f"options:\n{describe(self.options)}\n\n" if self.options else ""
         return (
             f"{self.name}: {self.title}\n\n"
             f"usage: {usage}\n\n"
-            f"commands:\n{verbs}\n\n{options}"
+            f"{verbs}\n\n{options}"
             f"`{self.name} COMMAND --help` shows the options of a command."
         )
 
+    def _topic(self, title: str, names: tuple[str, ...]) -> str:
+        width = max(map(len, self.verbs))
+        return f"{title}:\n" + "\n".join(f"  {verb:<{width}}  {self.verbs[verb]}" for verb in names)
+
     def _verb_help(self, verb: str, module: ModuleType) -> str:
-        lines = getattr(module, "EXAMPLE", "").rstrip().splitlines()
+        lines = getattr(module, "EXAMPLE", "").strip().splitlines()
+        own = any("-h" in option.names for option in module.OPTIONS)
+        last = HELP.replace(names=("--help",)) if own else HELP
         examples = "".join(f"\n  {line}" for line in lines)
         return (
             f"{self.name} {verb}: {self.verbs[verb]}\n\n"
             f"usage: {self.name} {verb} {module.USAGE}\n\n"
-            f"options:\n{describe((*module.OPTIONS, HELP))}"
+            f"options:\n{describe((*module.OPTIONS, last))}"
             + (f"\n\nexamples:{examples}" if examples else "")
         )
 
 
-def options_first(options: Sequence[Option], words: Sequence[str]) -> list[str]:
+def options_first(
+    options: Sequence[Option], words: Sequence[str], *, clusters: bool = False
+) -> list[str]:
     """The same words in an order that `parse` understands: options may stand behind others too.
 
     A word `--` ends the options, as always.
@@ -101,7 +121,7 @@ def options_first(options: Sequence[Option], words: Sequence[str]) -> list[str]:
     others: list[str] = []
     rest = list(words)
     while rest:
-        left = parse(options, rest).words
+        left = parse(options, rest, clusters=clusters).words
         used = rest[: len(rest) - len(left)]
         rest = list(left)
         if used[-1:] == ["--"]:

@@ -106,8 +106,15 @@ class Record(_Tuple, metaclass=_RecordType):
 
     def replace(self, **changes: Any) -> Self:
         """A copy in which the named fields have other values."""
-        now = dict(zip(fields(self), values(self), strict=True))
-        return type(self)(**{**now, **changes})
+        cls = type(self)
+        new = list(values(self))
+        for field, value in changes.items():
+            try:
+                new[cls.__record_fields__.index(field)] = value
+            except ValueError:
+                raise TypeError(f"{cls.__name__} has no field {field} to replace") from None
+        made: Self = _new(cls, new)
+        return made
 
 
 _new: Any = tuple.__new__
@@ -120,15 +127,18 @@ def _complete(cls: type[Record], args: tuple[Any, ...], kwargs: dict[str, Any]) 
     if len(args) > len(fields):
         raise TypeError(f"{cls.__name__} takes {len(fields)} fields, {len(args)} were given")
     all_values = list(args)
+    left = len(kwargs)
     for field in fields[len(args) :]:
         if field in kwargs:
-            all_values.append(kwargs.pop(field))
+            all_values.append(kwargs[field])
+            left -= 1
         elif field in defaults:
             all_values.append(defaults[field])
         else:
             raise TypeError(f"{cls.__name__} needs the field {field}")
-    if kwargs:
-        raise TypeError(f"{cls.__name__} has no field {', '.join(kwargs)} left to set")
+    if left:
+        unknown = (name for name in kwargs if name not in fields[len(args) :])
+        raise TypeError(f"{cls.__name__} has no field {', '.join(unknown)} left to set")
     return tuple(all_values)
 
 

@@ -16,11 +16,16 @@ pytestmark = [pytest.mark.requires_root, pytest.mark.requires_launcher]
 
 @pytest.fixture
 def default_places() -> Iterator[None]:
-    """Afterwards the directories below /run are as before, which commands make and leave."""
+    """Afterwards what commands make and leave is as before: directories of /run, cgroups."""
     state = Path("/run/orlop-runtime")
     before = state.exists()
+    groups = [hierarchy.at / "orlop" for hierarchy in isolation.hierarchies()]
+    new = [group for group in groups if not group.exists()]
     with named_namespaces():
         yield
+    for group in new:  # of an engine's containers, which are gone
+        if group.exists():
+            isolation.remove_cgroup(group)
     if not before:
         isolation.remove_tree(state)
 

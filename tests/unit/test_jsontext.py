@@ -127,3 +127,15 @@ def test_good_texts_do_not_import_json() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert result.stdout == "False\n"
+
+
+@pytest.mark.parametrize("text", ["{", '{"a"', "[1", '"abc', "nul", '{"a":}', "1 2"])
+def test_what_is_broken_off_is_an_error_also_where_json_was_not_imported(text: str) -> None:
+    script = (
+        "import sys; from orlop import errors, jsontext\n"
+        "try: jsontext.loads(sys.argv[1])\n"
+        "except errors.InvalidArgument as bad: print(bad)"
+    )
+    command = [sys.executable, "-c", script, text]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout.startswith("cannot parse JSON: ")
