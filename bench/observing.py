@@ -65,6 +65,11 @@ class Peer:
         """A container without a network that goes on."""
         self.ok("run", "-d", "--name", name, "--network=none", self.image, *command)
 
+    def remove_all(self) -> None:
+        """None of its containers is left."""
+        if ids := self.ok("ps", "-aq").split():
+            self.ok("rm", "-f", *ids)
+
 
 def with_shell(place: Place) -> bool:
     """Whether the root file system has a shell now: Debian's busybox-static."""
@@ -82,33 +87,35 @@ def exec_subjects(peers: Sequence[Peer]) -> Iterator[Subject]:
     """A program in a container that runs."""
     for peer in peers:
         command = peer.daemon.command("exec", "one", "/bin/true")
-        yield Called(f"docker exec ({peer.name})", partial(_quiet, command))
+        yield Called(f"docker exec ({peer.name})", partial(quiet, command))
         if peer.name == ORLOP:
-            yield Called("orlop exec", partial(_quiet, _orlop(peer, "exec", "one", "/bin/true")))
+            yield Called("orlop exec", partial(quiet, command_of(peer, "exec", "one", "/bin/true")))
 
 
 def stats_subjects(peers: Sequence[Peer]) -> Iterator[Subject]:
     """The usage of all containers, once."""
     for peer in peers:
         command = peer.daemon.command("stats", "--no-stream")
-        yield Called(f"docker stats --no-stream ({peer.name})", partial(_quiet, command))
+        yield Called(f"docker stats --no-stream ({peer.name})", partial(quiet, command))
         if peer.name == ORLOP:
-            yield Called("orlop stats --no-stream", partial(_quiet, _orlop(peer, *command[3:])))
+            yield Called("orlop stats --no-stream", partial(quiet, command_of(peer, *command[3:])))
 
 
 def logs_subjects(peers: Sequence[Peer]) -> Iterator[Subject]:
     """All that a container has written."""
     for peer in peers:
         command = peer.daemon.command("logs", "writer")
-        yield Called(f"docker logs ({peer.name})", partial(_quiet, command))
+        yield Called(f"docker logs ({peer.name})", partial(quiet, command))
 
 
-def _orlop(peer: Peer, *words: str) -> list[str]:
+def command_of(peer: Peer, *words: str) -> list[str]:
+    """A command of `orlop` itself to that engine."""
     program = Path(sys.executable).parent / "orlop"
     return [str(program), "-H", f"unix://{peer.daemon.socket}", *words]
 
 
-def _quiet(command: Sequence[str]) -> int:
+def quiet(command: Sequence[str]) -> int:
+    """The exit status of a command whose output nobody reads."""
     return subprocess.run(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
     ).returncode
@@ -127,12 +134,6 @@ def _prepare(peer: Peer, megabytes: int) -> None:
     peer.ok("wait", "writer")
 
 
-def _clean(peer: Peer) -> None:
-    ids = peer.ok("ps", "-aq").split()
-    if ids:
-        peer.ok("rm", "-f", *ids)
-
-
 def measure(place: Place, scale: float, megabytes: int) -> list[dict[str, Series]]:
     """The readings of exec, stats and logs."""
     with ExitStack() as stack:
@@ -142,7 +143,7 @@ def measure(place: Place, scale: float, megabytes: int) -> list[dict[str, Series
         if daemon := stack.enter_context(running_dockerd(place)):
             peers.append(Peer(DOCKER, daemon, IMAGE))
         for peer in peers:
-            stack.callback(_clean, peer)
+            stack.callback(peer.remove_all)
             progress(f"{peer.name}: {CONTAINERS} containers")
             _prepare(peer, megabytes)
         time.sleep(11 if scale > 1 else 1)  # so that there are readings to compare with

@@ -87,8 +87,10 @@ def find(store: Store, container: str) -> Found:
     if shim is None:
         return Found(entry=True, record=read_record(directory.path))
     seen = look(directory)
-    pid = seen.state.process.pid if seen.state.process else 0
-    return Found(True, shim, None, pid, seen.status == FROZEN)
+    if seen.state.process is None:  # nobody could ever find it: its start was not finished
+        shim.close()
+        return Found(entry=True)
+    return Found(True, shim, None, seen.state.process.pid, seen.status == FROZEN)
 
 
 def _running(directory: str) -> Shim | None:

@@ -124,7 +124,10 @@ class Networks:
         """A container that goes on running finds names again."""
         if not self._directory.of(container.id):
             return
-        fd = os.open(f"/proc/{container.state.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fd = os.open(f"/proc/{container.state.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:  # it has just ended, which is noticed by whoever watches it
+            return
         try:
             sockets = await in_thread(listen_in, fd)
         finally:
@@ -360,11 +363,16 @@ class Networks:
             sockets.close()
         for endpoint in self._directory.of(container):
             try:
-                await in_thread(self._wiring.unwire, endpoint)
+                link = await in_thread(self._wiring.detach, endpoint)
             finally:
                 self._directory.leave(endpoint)
             self._tell(endpoint, "disconnect")
+            if link:
+                self._background.start(self._delete(link), "delete a link")
             self._background.start(self._remove_unused(endpoint.network), "remove a bridge")
+
+    async def _delete(self, link: int) -> None:
+        await in_thread(self._wiring.delete, link)
 
     async def _remove_unused(self, network: NetworkObject) -> None:
         """The bridge goes soon after the last container; the next one finds it if it is quick."""

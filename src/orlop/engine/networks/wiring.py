@@ -7,6 +7,8 @@ made again from what is. Nothing is touched before the first container needs it.
 from __future__ import annotations
 
 import collections
+import contextlib
+import errno
 import json
 import logging
 import threading
@@ -14,7 +16,7 @@ from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from orlop.engine import network as model
-from orlop.errors import OrlopError, Unavailable, Unsupported
+from orlop.errors import NotFound, OrlopError, SyscallError, Unavailable, Unsupported
 from orlop.kernel import links
 from orlop.kernel.nftables import Nftables, Refused, generation
 from orlop.kernel.rtnetlink import Socket
@@ -137,7 +139,14 @@ class Wiring:
             parent = network.option(model.PARENT)
             endpoint.wire_macvlan(self.socket, inner, parent, mode, wanted)
             return
-        endpoint.wire(self.socket, inner, self._bridge(network), wanted)
+        bridge_link = self._bridge(network)
+        try:
+            endpoint.wire(self.socket, inner, bridge_link, wanted)
+        except SyscallError as error:
+            if error.errno != errno.EEXIST:
+                raise
+            endpoint.unwire(self.socket, end.device)  # of the run before, on its way out
+            endpoint.wire(self.socket, inner, bridge_link, wanted)
         try:
             self.publish(end)
         except OrlopError:
@@ -194,6 +203,31 @@ class Wiring:
                     shaping.remove(self.socket, end.device)
                     self._limited.discard(end.device)
                 endpoint.unwire(self.socket, end.device)
+
+    def detach(self, end: Endpoint) -> int:
+        """A container's part in a network is none any more, but for its device.
+
+        Returns:
+            The number of that, for `delete`; 0 if it has gone.
+        """
+        with self._lock:
+            self._take_back(_published(end))
+            if end.device in self._limited:
+                shaping.remove(self.socket, end.device)
+                self._limited.discard(end.device)
+            try:
+                return links.link_by_name(self.socket, end.device).index if end.device else 0
+            except NotFound:
+                return 0
+
+    def delete(self, link: int) -> None:
+        """A device is gone; takes as long as the kernel needs to be sure that nobody uses it.
+
+        By number, since another run of the container may have a device of the same name by now. If
+        its namespace was quicker, it is gone already.
+        """
+        with Socket() as socket, contextlib.suppress(SyscallError):
+            socket.do(links.delete(link))
 
     def disconnect(self, inner: Namespace, end: Endpoint) -> None:
         """A running container has no device in that network any more."""

@@ -1,0 +1,167 @@
+"""`python -m bench.containers [--quick]`: whole lives of containers, beside dockerd and crun.
+
+A container of a program that ends at once: by the docker command with both engines, by `orlop`, and
+by the API alone beside `crun run`. Then a list of 200 containers, 300 containers in a row, and the
+memory of the engine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import time
+from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING
+
+from bench import runtime_run
+from bench.dockerd import IMAGE, running_dockerd
+from bench.engine import running_engine
+from bench.harness import Called, Series, interleave
+from bench.marks import Mark
+from bench.observing import DOCKER, ORLOP, Peer, command_of, quiet
+from bench.place import Place
+from bench.tables import marks_table, progress, say, series_table
+from orlop.client import Client
+from orlop.intent.docker_json import to_docker
+from orlop.intent.flags import parse_run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from bench.harness import Subject
+
+RUN_RATIO, OWN_RATIO, LIST_RATIO = 0.15, 0.3, 1.0
+OVER_CRUN_MS, ENGINE_MB = 5.0, 80.0
+LISTED, IN_A_ROW = 200, 300
+_RUN = ("run", "--rm", "--network=none")
+
+
+def run_subjects(peers: Sequence[Peer]) -> Iterator[Subject]:
+    """From the command to its end, without and with a bridge of the engine's own."""
+    for peer in peers:
+        words = (*_RUN, peer.image, "/bin/true")
+        yield Called(f"docker run --rm ({peer.name})", partial(quiet, peer.daemon.command(*words)))
+        if peer.name == ORLOP:
+            yield Called("orlop run --rm", partial(quiet, command_of(peer, *words)))
+            bridged = (*_RUN[:2], peer.image, "/bin/true")
+            name = f"docker run --rm, on a bridge ({peer.name})"
+            yield Called(name, partial(quiet, peer.daemon.command(*bridged)))
+
+
+class Cycle:
+    """Create, start, wait and remove, by the API over one client."""
+
+    def __init__(self, url: str) -> None:
+        self._client = Client(url)
+        self._body = to_docker(parse_run(["--network=none", "host", "/bin/true"]))
+
+    def __call__(self) -> int:
+        """Lets a container live; returns its exit status."""
+        made = self._client.post("/containers/create", self._body)["Id"]
+        self._client.post(f"/containers/{made}/start", None)
+        ended = self._client.post(f"/containers/{made}/wait", None)
+        self._client.delete(f"/containers/{made}")
+        return int(ended["StatusCode"])
+
+
+def cycle_subjects(place: Place, engine: Peer) -> Iterator[Subject]:
+    """The API beside a runtime that does nothing but run."""
+    yield Called("create, start, wait, remove (orlop)", Cycle(f"unix://{engine.daemon.socket}"))
+    yield from (one for one in runtime_run.subjects(place) if one.name.startswith("crun"))
+
+
+def list_subjects(peers: Sequence[Peer]) -> Iterator[Subject]:
+    """All containers, in a list."""
+    for peer in peers:
+        command = peer.daemon.command("ps", "-a")
+        yield Called(f"docker ps -a ({peer.name})", partial(quiet, command))
+
+
+def in_a_row(engine: Peer) -> tuple[float, float]:
+    """Seconds of a start, the median of the first thirty of many that go on, and of the last."""
+    times = []
+    for number in range(IN_A_ROW):
+        began = time.perf_counter()
+        engine.start(f"row{number}", "/bin/sleep", "10000")
+        times.append(time.perf_counter() - began)
+    return statistics.median(times[:30]), statistics.median(times[-30:])
+
+
+def engine_mb(place: Place) -> float:
+    """Proportional memory of the engine, in millions of bytes."""
+    pid = int(_pid_file(place).read_text())
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+        line = next(line for line in file if line.startswith("Pss:"))
+    return int(line.split()[1]) * 1024 / 1e6
+
+
+def _pid_file(place: Place) -> Path:
+    return place.fresh("engine") / "pid"
+
+
+def measure(place: Place, scale: float) -> tuple[list[dict[str, Series]], list[Mark]]:
+    """The readings, and what they are measured against."""
+    with ExitStack() as stack:
+        peers = []
+        if engine := stack.enter_context(running_engine(place)):
+            peers.append(Peer(ORLOP, engine, "host"))
+        if daemon := stack.enter_context(running_dockerd(place)):
+            peers.append(Peer(DOCKER, daemon, IMAGE))
+        for peer in peers:
+            stack.callback(peer.remove_all)
+        runs = interleave("run", list(run_subjects(peers)), 8 * scale, progress)
+        cycles = interleave("cycle", list(cycle_subjects(place, peers[0])), 3 * scale, progress)
+        for peer in peers:
+            progress(f"{peer.name}: {LISTED} containers")
+            for number in range(LISTED):
+                peer.ok("create", "--name", f"c{number}", "--network=none", peer.image, "/bin/true")
+        lists = interleave("list", list(list_subjects(peers)), 2 * scale, progress)
+        peers[0].remove_all()
+        first, last = in_a_row(peers[0])
+        marks = [
+            Mark("docker run --rm to dockerd's", RUN_RATIO, _ratio(runs, "docker run --rm"), "x"),
+            Mark(
+                "orlop run --rm to docker's",
+                OWN_RATIO,
+                runs["orlop run --rm"].median / runs[f"docker run --rm ({DOCKER})"].median,
+                "x",
+            ),
+            Mark("API cycle above crun run", OVER_CRUN_MS, _above_crun(cycles), "ms"),
+            Mark(f"docker ps of {LISTED}", LIST_RATIO, _ratio(lists, "docker ps -a"), "x"),
+            Mark(f"last of {IN_A_ROW} in a row to the first", 1.0, last / first, "x"),
+            Mark("engine", ENGINE_MB, engine_mb(place), "MB"),
+        ]
+        return [runs, cycles, lists], marks
+
+
+def _ratio(series: dict[str, Series], name: str) -> float | None:
+    ours, theirs = (series.get(f"{name} ({whose})") for whose in (ORLOP, DOCKER))
+    return ours.median / theirs.median if ours and theirs else None
+
+
+def _above_crun(series: dict[str, Series]) -> float | None:
+    (ours, *others) = series.values()
+    return ours.median - others[0].median if others else None
+
+
+def main() -> None:
+    """Measures, and prints."""
+    parser = argparse.ArgumentParser(prog="bench.containers", description="Measure containers.")
+    parser.add_argument("--quick", action="store_true", help="a first look")
+    scale = 1.0 if parser.parse_args().quick else 4.0
+    if os.geteuid():
+        parser.exit(1, "bench: starting containers needs root\n")
+    with Place() as place:
+        readings, marks = measure(place, scale)
+    progress("\n")
+    titles = ("From the command to its end", "By the API", f"A list of {LISTED}")
+    for title, series in zip(titles, readings, strict=True):
+        say(series_table(title, series, list(series)[-1]))
+    say(marks_table(marks))
+
+
+if __name__ == "__main__":
+    main()
