@@ -133,7 +133,7 @@ def _summary(facts: Facts, found: list[Finding]) -> str:
 def _restarts(container: Container) -> Iterator[Finding]:
     state = container.state
     if state.status == RESTARTING:
-        text = f"its restart policy will start it again, the {state.restarts + 1}th time"
+        text = f"its restart policy will start it again (restart {state.restarts + 1})"
         yield Finding("restarts", Weight.NOTE, text)
     elif state.restarts:
         text = f"its restart policy has started it again {plural(state.restarts, 'time')}"
