@@ -153,7 +153,7 @@ def test_an_unknown_refusal_is_said_to_be_unknown() -> None:
 
 def test_restarts_are_told() -> None:
     facts = Facts(container(status=RESTARTING, restarts=3, exit_code=1), END)
-    assert any("will start it again, the 4th" in f.text for f in judge(facts).findings)
+    assert any("will start it again (restart 4)" in f.text for f in judge(facts).findings)
     facts = Facts(container(restarts=3, exit_code=1), END)
     assert any("started it again 3 times" in f.text for f in judge(facts).findings)
 
