@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.core.result import Ok
 
-from tests.integration.support.engine import Engine
+from tests.integration.support.engine import Engine, running_engine
 
 pytestmark = [
     pytest.mark.requires_root,
@@ -34,6 +35,13 @@ SAYS_NO = {501, 503}
 """Not here, not yet, no manager of a swarm, no registry: an answer, and no mistake."""
 SWARM = {"swarm", "nodes", "services", "tasks", "secrets", "configs"}
 BODIES = (b"", b"{}", b"null", b"[]", b"{", b'"x"', b"\xff", b"[" * 10_000, b'{"Image": {}}')
+
+
+@pytest.fixture
+def engine(workspace: Path) -> Iterator[Engine]:
+    """One of its own: requests that fit may remove all images of the others'."""
+    with running_engine(workspace) as engine:
+        yield engine
 
 
 @pytest.fixture
