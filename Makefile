@@ -47,8 +47,11 @@ fmt: setup
 fuzz: setup
 	$(MAKE) -C launch fuzz
 
-bench: setup
+bench: setup  ## the runtime, then the engine, beside their peers
 	$(PYTHON) -m bench
+	$(PYTHON) -m bench.containers
+	$(PYTHON) -m bench.observing
+	$(PYTHON) -m bench.shim
 
 clean:
 	$(MAKE) -C launch clean
