@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,8 +21,8 @@ PLAIN = ("--network", "none", IMAGE)
 def shared_engine(session_directory: Path, rootfs_template: RootfsTemplate) -> Iterator[Engine]:
     """The session's engine."""
     need("launcher")
-    directory = session_directory / "e"
-    directory.mkdir()
+    # Others import this fixture, and have an engine of their own by it.
+    directory = Path(tempfile.mkdtemp(prefix="e", dir=session_directory))
     with running_engine(directory) as engine:
         engine.docker("import", archive(rootfs_template, directory), IMAGE).ok()
         # Once, for what stays: control groups of all containers, and the like.
