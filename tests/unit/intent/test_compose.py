@@ -332,6 +332,7 @@ REFUSED = (
     ("-m 1g --memory-swap 6m", InvalidArgument),
     ("--cpus 4.1", InvalidArgument),
     ("--cpus 0.001", InvalidArgument),
+    ("--cpuset-cpus 0,4-5", InvalidArgument),
     ("--cpu-period 10", InvalidArgument),
     ("--cpu-quota 10", InvalidArgument),
     ("--blkio-weight 5", InvalidArgument),
