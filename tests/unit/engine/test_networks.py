@@ -128,6 +128,12 @@ class TestMaking:
         network = self.make(networks, subnets=subnets, internal=True, labels=(("a", "b"),))
         assert [one.gateway for one in network.subnets] == ["10.77.0.1", "fd77::1"]
         assert (network.internal, network.has_ipv6, network.has_ipv4) == (True, True, True)
+        assert network.asks_ipv6
+
+    def test_ipv6_that_nobody_asked_for(self, networks: Networks) -> None:
+        assert not self.make(networks).asks_ipv6
+        chosen = self.make(networks, name="other", subnets=(Subnet("10.78.0.0/16"),))
+        assert (chosen.has_ipv6, len(chosen.subnets)) == (False, 1)
 
     def test_one_family(self, networks: Networks) -> None:
         only_ipv6 = self.make(networks, ipv4=False, ipv6=True)
