@@ -26,7 +26,7 @@ unit: setup
 	$(PYTEST) tests/unit
 
 itest: setup
-	$(PYTEST) -p no:randomly tests/integration
+	scripts/itest
 
 vm-test: setup  ## the tests of cgroup v2, AppArmor and SELinux, in a virtual machine
 	scripts/vm-test
