@@ -138,7 +138,10 @@ async def logs(call: Call[LogsQuery, NoBody]) -> StreamResponse:
     container = engine.containers.get(call.name)
     framed = not container.request.terminal
     lines = engine.logs.render(
-        container.id, _log_query(query), timestamps=query.timestamps, framed=framed
+        *(container.id, _log_query(query)),
+        timestamps=query.timestamps,
+        details=query.details,
+        framed=framed,
     )
     answer = await answers.stream(call.request, content_type(call.version, framed=framed))
     return await answers.pour(answer, lines)
