@@ -83,6 +83,7 @@ class Starter:
         Raises:
             OrlopError: it does not run; why is written down, too.
         """
+        await self._clients.arrived(container.id)
         clients = self._clients.take(container.id)
         try:
             ends = self._networks.prepare(container)
