@@ -176,6 +176,7 @@ class HostFacts(Record):
         kernel: major and minor version.
         node: its host name.
         cpus: how many it has.
+        cpu_numbers: all CPUs, also those that are off, have numbers below this.
         cgroup_v2: one cgroup hierarchy of the new kind has all controllers.
         controllers: those of all hierarchies, by their names there.
         swap_limit: memory and swap together can be limited.
@@ -193,6 +194,7 @@ class HostFacts(Record):
     kernel: tuple[int, int] = (6, 1)
     node: str = "host"
     cpus: int = 1
+    cpu_numbers: int = 8192
     cgroup_v2: bool = True
     controllers: frozenset[str] = frozenset(("cpu", "cpuset", "io", "memory", "pids"))
     swap_limit: bool = True
@@ -220,6 +222,7 @@ def read_host_facts() -> HostFacts:
         kernel=features.kernel,
         node=os.uname().nodename,
         cpus=os.cpu_count() or 1,
+        cpu_numbers=os.sysconf("SC_NPROCESSORS_CONF"),
         cgroup_v2=layout.mode == V2,
         controllers=frozenset(name for found in layout.hierarchies for name in found.controllers),
         swap_limit=limits_swap(layout),

@@ -149,10 +149,18 @@ def _check_cpu(draft: Draft) -> None:
         raise _refuse(draft, "nano_cpus", f"must be from 0.01 to the host's {draft.host.cpus}")
     if nano is not None and (quota is not None or period is not None):
         raise _refuse(draft, "nano_cpus", "cannot be given with a quota or a period")
+    if limits.cpus and _last_number(limits.cpus) >= draft.host.cpu_numbers:
+        last = draft.host.cpu_numbers - 1
+        raise _refuse(draft, "cpus", f"{limits.cpus} is not there, the host's last CPU is {last}")
     if period is not None and not 1000 <= period <= 1_000_000:
         raise _refuse(draft, "cpu_period_us", "must be from 1000 to 1000000 (1 ms to 1 s)")
     if quota is not None and quota != -1 and quota < 1000:
         raise _refuse(draft, "cpu_quota_us", "must be at least 1000 (1 ms)")
+
+
+def _last_number(numbers: str) -> int:
+    """The highest of a list as 0-3,7, whose form was checked."""
+    return max(int(part.rpartition("-")[2]) for part in numbers.split(",") if part.strip())
 
 
 def _pids(draft: Draft) -> int | None:

@@ -103,6 +103,10 @@ class Wiring:
             if route.prefix
         )
 
+    def has_bridge(self, network: NetworkObject) -> bool:
+        """Whether its bridge is there, as far as it was made here."""
+        return network.id in self._bridges
+
     def wire(self, inner: Namespace, ends: Iterable[Endpoint], rates: Rates = UNLIMITED) -> None:
         """The namespace has a device in each network, and published ports lead to it.
 
