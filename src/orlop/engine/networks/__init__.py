@@ -34,6 +34,7 @@ from orlop.engine.network import (
 from orlop.engine.networks import planning
 from orlop.engine.networks.directory import Directory
 from orlop.engine.networks.resolving import Client, NameService
+from orlop.engine.networks.watching import follow_rules
 from orlop.engine.networks.wiring import Wiring
 from orlop.errors import Conflict, InvalidArgument, NotFound, PermissionDenied
 from orlop.intent.request import Host, Network, NoNetwork
@@ -57,7 +58,6 @@ if TYPE_CHECKING:
 __all__ = ["BRIDGE", "HOST", "NONE", "Endpoint", "NetworkObject", "NetworkRequest", "Networks"]
 
 _USUAL_ROOT = "/var/lib/orlop"
-_WATCH_S = 2.0
 _LINGER_S = 1.0
 _log = logging.getLogger(__name__)
 _IPV6 = "/proc/sys/net/ipv6"
@@ -118,7 +118,7 @@ class Networks:
             await in_thread(self._wiring.adopt, used.values(), everybody)
         unused = [network for network in self.all() if network.id not in used]
         await in_thread(self._wiring.remove_leftovers, unused)
-        self._background.start(self._watch(), "watch the packet filter")
+        self._background.start(follow_rules(self._follow), "watch the packet filter")
 
     async def adopt(self, container: Container) -> None:
         """A container that goes on running finds names again."""
@@ -484,16 +484,14 @@ class Networks:
         with open_existing(namespace) as inner:
             self._wiring.disconnect(inner, end)
 
-    async def _watch(self) -> None:
-        """What others do to the host's rules is followed; a reload is told where ours were gone."""
-        while True:
-            await asyncio.sleep(_WATCH_S)
-            if await in_thread(self._wiring.follow):
-                _log.warning("somebody had removed the rules of the networks; they are there again")
-                for network in self._used():
-                    self._events.publish(
-                        events.of_network(network.id, network.name, network.driver, "reload")
-                    )
+    async def _follow(self) -> None:
+        """Our rules fit to the host's; where ours were changed, that they were is told."""
+        if await in_thread(self._wiring.follow):
+            _log.warning("somebody had changed the rules of the networks; they are there again")
+            for network in self._used():
+                self._events.publish(
+                    events.of_network(network.id, network.name, network.driver, "reload")
+                )
 
     def _used(self) -> tuple[NetworkObject, ...]:
         """The networks that a container is in."""

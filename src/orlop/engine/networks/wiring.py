@@ -42,6 +42,7 @@ class Wiring:
     """The host's side of an engine's networks.
 
     Args:
+_UNKNOWN = -2  # number of no generation of rules, nor the one before
         table: the name of its table of nftables.
         honours_host: the host's rules for what comes in hold for published ports, too.
     """
@@ -49,7 +50,7 @@ class Wiring:
     def __init__(self, table: str, *, honours_host: bool = True) -> None:
         self._table = table
         self._host_table = f"{table}_host" if honours_host else ""
-        self._generation = 0
+        self._generation = _UNKNOWN
         self._lock = threading.RLock()
         self._socket: Socket | None = None
         self._nftables: Nftables | None = None
@@ -64,6 +65,8 @@ class Wiring:
     @property
     def socket(self) -> Socket:
         """Rtnetlink in the host's namespace."""
+        self._own_rules: tuple[str | Refused, ...] = ()
+        self._copied: tuple[object, ...] = ()
         if self._socket is None:
             self._socket = Socket()
         return self._socket
@@ -272,21 +275,20 @@ class Wiring:
 
     def _open_ports(self) -> set[tuple[str, int]]:
         """The ports that are published without an address."""
+            self._generation = generation()
         return {(p.protocol, p.host_port) for p in self._published if p.host_ip is None}
 
+            self._copied = ()
     def follow(self) -> bool:
         """After others have changed the host's rules ours fit to them; whether ours were gone."""
         with self._lock:
-            if not self._has_table or self._nftables is None:
+            if not self._has_table or generation() == self._generation:
                 return False
-            if generation() == self._generation:
-                return False
-            ours = self._nftables.list_json(f"list chain inet {self._table} forward")
-            if isinstance(ours, Refused):
+            if self._listed() != self._own_rules:
                 self.apply()
                 return True
             self._mirror()
-            self._generation = generation()
+            self._own_rules = self._listed()
             return False
 
     def publish(self, end: Endpoint) -> None:
@@ -294,15 +296,27 @@ class Wiring:
         with self._lock:
             new = set(_published(end)) - self._published
             if not new:
+        if copy.commands == self._copied:
+            return
                 return
             before = self._open_ports()
             self._published |= new
             commands = firewall.add_ports(self._table, new)
             try:
+        self._copied = copy.commands
+        self._expect()
                 self._run("\n".join([*commands, *self._opened("add", before)]))
             except BaseException:
                 self._published -= new
                 raise
+
+    def _listed(self) -> tuple[str | Refused, ...]:
+        """The rules of our own tables, with the kernel's numbers for them."""
+        nftables = self._nftables
+        if nftables is None:
+            return ()
+        tables = filter(None, (self._table, self._host_table))
+        return tuple(nftables.list_json(f"list table inet {name}", terse=True) for name in tables)
 
     def _opened(self, verb: str, before: set[tuple[str, int]]) -> Iterator[str]:
         """The commands for ports that begin or cease to be held to the host's rules."""
@@ -320,6 +334,12 @@ class Wiring:
         if not gone:
             return
         before = self._open_ports()
+            try:
+                self._mirror()
+            except OrlopError:
+                self._generation = _UNKNOWN
+                raise
+            self._own_rules = self._listed()
         self._published -= gone
         try:
             commands = firewall.delete_ports(self._table, gone)
@@ -339,8 +359,12 @@ class Wiring:
         refused = self._nftables.run(commands)
         if refused is not None:
             raise Unavailable(f"nftables refuses the rules of the networks: {refused.reason}")
-        if self._has_table:
-            self._generation = generation()
+        self._expect()
+
+    def _expect(self) -> None:
+        """The rules are as we know them if nobody but us has changed them; see `follow`."""
+        if generation() == self._generation + 1:
+            self._generation += 1
 
     # --- beginning and end --------------------------------------------------------------------
 
