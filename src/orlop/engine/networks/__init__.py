@@ -36,7 +36,7 @@ from orlop.engine.networks.directory import Directory
 from orlop.engine.networks.resolving import Client, NameService
 from orlop.engine.networks.watching import follow_rules
 from orlop.engine.networks.wiring import Wiring
-from orlop.errors import Conflict, InvalidArgument, NotFound, PermissionDenied
+from orlop.errors import Conflict, InvalidArgument, NotFound, PermissionDenied, Unsupported
 from orlop.intent.request import Host, Network, NoNetwork
 from orlop.network.firewall import table_name
 from orlop.network.namespace import listen_in, open_existing
@@ -214,7 +214,7 @@ class Networks:
         """A new network; its bridge appears with the first container in it.
 
         Raises:
-            As `planning.new_network`.
+            As `planning.new_network` and `Wiring.check_wire`.
             AlreadyExists: the name is taken.
         """
         self._directory.check_free(asked.name)
@@ -226,9 +226,11 @@ class Networks:
 
     def _planned(self, asked: NetworkRequest) -> NetworkObject:
         own = [ip_network(one.subnet) for network in self.all() for one in network.subnets]
-        taken = {*own, *self._wiring.taken_subnets()}
+        routed = self._wiring.routed_subnets()
         has_ipv6 = os.path.isdir(_IPV6)
-        return planning.new_network(asked, taken, self._seed, host_has_ipv6=has_ipv6)
+        made = planning.new_network(asked, own, routed, self._seed, host_has_ipv6=has_ipv6)
+        self._wiring.check_wire(made)
+        return made
 
     def _check_device(self, made: NetworkObject) -> None:
         for other in self.all():
@@ -306,7 +308,7 @@ class Networks:
                 is_gateway=place == first,
                 last=self._last.get(network.id, ""),
             )
-            if place == first:
+            if place == first and end.device:
                 end = end.replace(bindings=self._bindings_for(container, network))
             end = end.replace(links=self._links(container))
             if end.addresses and not mode.ipv4:
@@ -464,7 +466,13 @@ class Networks:
             Unsupported: this kernel cannot do it.
         """
         rates = rates_of(limits)
-        for end in self._directory.of(container.id):
+        ends = self._directory.of(container.id)
+        for end in ends:
+            if not end.device and rates != UNLIMITED:
+                raise Unsupported(
+                    f"a rate in network {end.network.name}", needs="a network with a bridge"
+                )
+        for end in ends:
             if end.device:
                 await in_thread(self._wiring.set_rates, end, rates)
 

@@ -16,7 +16,14 @@ from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from orlop.engine import network as model
-from orlop.errors import NotFound, OrlopError, SyscallError, Unavailable, Unsupported
+from orlop.errors import (
+    InvalidArgument,
+    NotFound,
+    OrlopError,
+    SyscallError,
+    Unavailable,
+    Unsupported,
+)
 from orlop.kernel import links
 from orlop.kernel.nftables import Nftables, Refused, generation
 from orlop.kernel.rtnetlink import Socket
@@ -35,6 +42,7 @@ if TYPE_CHECKING:
     from orlop.network.namespace import Namespace
 
 _IDLE = 4
+_UNKNOWN = -2  # number of no generation of rules, nor the one before
 _log = logging.getLogger(__name__)
 
 
@@ -42,7 +50,6 @@ class Wiring:
     """The host's side of an engine's networks.
 
     Args:
-_UNKNOWN = -2  # number of no generation of rules, nor the one before
         table: the name of its table of nftables.
         honours_host: the host's rules for what comes in hold for published ports, too.
     """
@@ -58,6 +65,8 @@ _UNKNOWN = -2  # number of no generation of rules, nor the one before
         self._fences: dict[str, Fence] = {}
         self._published: set[Published] = set()
         self._has_table = False
+        self._own_rules: tuple[str | Refused, ...] = ()
+        self._copied: tuple[object, ...] = ()
         self._limited: set[str] = set()  # devices whose containers are held to rates
         self._idle: collections.deque[Namespace] = collections.deque()
         self._is_closed = False
@@ -65,8 +74,6 @@ _UNKNOWN = -2  # number of no generation of rules, nor the one before
     @property
     def socket(self) -> Socket:
         """Rtnetlink in the host's namespace."""
-        self._own_rules: tuple[str | Refused, ...] = ()
-        self._copied: tuple[object, ...] = ()
         if self._socket is None:
             self._socket = Socket()
         return self._socket
@@ -95,7 +102,26 @@ _UNKNOWN = -2  # number of no generation of rules, nor the one before
 
     # --- networks -----------------------------------------------------------------------------
 
-    def taken_subnets(self) -> tuple[Subnet, ...]:
+    def check_wire(self, network: NetworkObject) -> None:
+        """The device of the host that a macvlan network names is there.
+
+        Raises:
+            InvalidArgument: it is not, or no other device can be on it.
+        """
+        parent = network.option(model.PARENT)
+        if network.driver != model.MACVLAN:
+            return
+        with Socket() as socket:
+            try:
+                link = links.link_by_name(socket, parent)
+            except NotFound:
+                raise InvalidArgument(
+                    f"the host has no network device {parent}", hint="ip link shows those it has"
+                ) from None
+        if link.is_loopback:
+            raise InvalidArgument(f"the device {parent} is a loopback, which has no wire")
+
+    def routed_subnets(self) -> tuple[Subnet, ...]:
         """What the host has routes to, besides the default ones."""
         with Socket() as socket:
             found = links.routes(socket)
@@ -124,6 +150,7 @@ _UNKNOWN = -2  # number of no generation of rules, nor the one before
             except OrlopError:
                 for end in done:
                     self.unwire(end)
+                    endpoint.disconnect(inner, end.inner)
                 raise
 
     def _wire(self, inner: Namespace, end: Endpoint) -> None:
@@ -138,7 +165,7 @@ _UNKNOWN = -2  # number of no generation of rules, nor the one before
             isolated=network.option(model.ICC, "true") != "true",
         )
         if network.driver == model.MACVLAN:
-            mode = network.option(model.MACVLAN_MODE, "bridge")
+            mode = network.option(model.MACVLAN_MODE, model.USUAL_MACVLAN_MODE)
             parent = network.option(model.PARENT)
             endpoint.wire_macvlan(self.socket, inner, parent, mode, wanted)
             return
@@ -248,13 +275,18 @@ _UNKNOWN = -2  # number of no generation of rules, nor the one before
             Unavailable: the kernel refuses it.
         """
         with self._lock:
+            self._generation = generation()
             self._run(firewall.ruleset(self._table, self._fences.values(), self._published))
             self._has_table = True
+            self._copied = ()
             self._mirror()
-            self._generation = generation()
+            self._own_rules = self._listed()
 
     def _mirror(self) -> None:
-        """The host's rules for what comes in are copied, as they are now."""
+        """The host's rules for what comes in are copied, as they are now.
+
+        Nothing is written that is there already: two engines would answer each other for ever.
+        """
         if not self._host_table or self._nftables is None:
             return
         found = self._nftables.list_json("list ruleset")
@@ -267,48 +299,19 @@ _UNKNOWN = -2  # number of no generation of rules, nor the one before
             self._open_ports(),
             (self._table,),
         )
+        if copy.commands == self._copied:
+            return
         for rule in copy.skipped:
             _log.warning("a rule in %s cannot be copied and does not hold for ports", rule)
         refused = self._nftables.run_json(json.dumps({"nftables": copy.commands}))
         if refused is not None:
             raise Unavailable(f"the host's rules cannot be copied: {refused.reason}")
+        self._copied = copy.commands
+        self._expect()
 
     def _open_ports(self) -> set[tuple[str, int]]:
         """The ports that are published without an address."""
-            self._generation = generation()
         return {(p.protocol, p.host_port) for p in self._published if p.host_ip is None}
-
-            self._copied = ()
-    def follow(self) -> bool:
-        """After others have changed the host's rules ours fit to them; whether ours were gone."""
-        with self._lock:
-            if not self._has_table or generation() == self._generation:
-                return False
-            if self._listed() != self._own_rules:
-                self.apply()
-                return True
-            self._mirror()
-            self._own_rules = self._listed()
-            return False
-
-    def publish(self, end: Endpoint) -> None:
-        """The ports of the host lead to the container."""
-        with self._lock:
-            new = set(_published(end)) - self._published
-            if not new:
-        if copy.commands == self._copied:
-            return
-                return
-            before = self._open_ports()
-            self._published |= new
-            commands = firewall.add_ports(self._table, new)
-            try:
-        self._copied = copy.commands
-        self._expect()
-                self._run("\n".join([*commands, *self._opened("add", before)]))
-            except BaseException:
-                self._published -= new
-                raise
 
     def _listed(self) -> tuple[str | Refused, ...]:
         """The rules of our own tables, with the kernel's numbers for them."""
@@ -317,6 +320,42 @@ _UNKNOWN = -2  # number of no generation of rules, nor the one before
             return ()
         tables = filter(None, (self._table, self._host_table))
         return tuple(nftables.list_json(f"list table inet {name}", terse=True) for name in tables)
+
+    def follow(self) -> bool:
+        """After others have changed the host's rules ours fit to them; whether ours were changed.
+
+        Raises:
+            Unavailable: the host's rules cannot be read, or ours not be made.
+        """
+        with self._lock:
+            if not self._has_table or generation() == self._generation:
+                return False
+            if self._listed() != self._own_rules:
+                self.apply()
+                return True
+            self._generation = generation()
+            try:
+                self._mirror()
+            except OrlopError:
+                self._generation = _UNKNOWN
+                raise
+            self._own_rules = self._listed()
+            return False
+
+    def publish(self, end: Endpoint) -> None:
+        """The ports of the host lead to the container."""
+        with self._lock:
+            new = set(_published(end)) - self._published
+            if not new:
+                return
+            before = self._open_ports()
+            self._published |= new
+            commands = firewall.add_ports(self._table, new)
+            try:
+                self._run("\n".join([*commands, *self._opened("add", before)]))
+            except BaseException:
+                self._published -= new
+                raise
 
     def _opened(self, verb: str, before: set[tuple[str, int]]) -> Iterator[str]:
         """The commands for ports that begin or cease to be held to the host's rules."""
@@ -334,12 +373,6 @@ _UNKNOWN = -2  # number of no generation of rules, nor the one before
         if not gone:
             return
         before = self._open_ports()
-            try:
-                self._mirror()
-            except OrlopError:
-                self._generation = _UNKNOWN
-                raise
-            self._own_rules = self._listed()
         self._published -= gone
         try:
             commands = firewall.delete_ports(self._table, gone)
