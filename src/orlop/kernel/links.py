@@ -40,7 +40,7 @@ _BR_MCAST_SNOOPING = 23
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS = 1, 2, 8
 _NODAD = 0x02
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_TABLE = 1, 4, 5, 15
-_UP = 1
+_UP, _LOOPBACK = 1, 8
 _MAIN_TABLE, _BOOT, _UNIVERSE, _LINK_SCOPE, _UNICAST = 254, 3, 0, 253, 1
 
 _IFINFO = struct.Struct("=BxHiII")
@@ -64,6 +64,7 @@ class Link(Record):
     mac: str
     mtu: int
     alias: str
+    is_loopback: bool = False
 
 
 class Route(Record):
@@ -255,6 +256,7 @@ def _link(body: bytes) -> Link:
         found.get(_ADDRESS, b"").hex(":"),
         int.from_bytes(found.get(_MTU, b""), "little"),
         found.get(_IFALIAS, b"").rstrip(b"\0").decode(errors="replace"),
+        bool(flags & _LOOPBACK),
     )
 
 
