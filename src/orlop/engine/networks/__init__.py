@@ -329,7 +329,7 @@ class Networks:
         if not is_new or self._directory.inside(network):
             return network
         own = {ip_network(one.subnet) for one in network.subnets}
-        if not (disputed := own.intersection(self._wiring.taken_subnets())):
+        if not (disputed := own.intersection(self._wiring.routed_subnets())):
             return network
         if not network.is_default:
             raise Conflict(
