@@ -17,7 +17,7 @@ from orlop.records import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Self
 
 _SONAME = "libnftables.so.1"
 _STATELESS, _JSON, _TERSE = 1 << 2, 1 << 4, 1 << 11  # NFT_CTX_OUTPUT_
@@ -26,18 +26,6 @@ _GET_GENERATION = 10 << 8 | 16  # NFNL_SUBSYS_NFTABLES, NFT_MSG_GETGEN
 _GENERATION_ID = 1
 _ENOBUFS = 105
 _CHANGES_GROUP = 7  # NFNLGRP_NFTABLES
-
-
-def generation() -> int:
-    """The number of the rules as they are; every transaction of anybody changes it.
-
-    Raises:
-        SyscallError: the kernel does not say.
-    """
-    question = Message(_GET_GENERATION, 0, bytes(4), "ask for the generation of the rules")
-    with Socket(_NETLINK_NETFILTER) as socket:
-        (answer,) = socket.ask(question)
-    return int.from_bytes(attributes(answer, 4)[_GENERATION_ID], "big")
 
 
 class Changes:
@@ -91,13 +79,20 @@ class Refused(Record):
 
 
 class Nftables:
-    """The library, loaded; for one thread at a time.
+    """The library, loaded; for one thread at a time, and the network namespace of the first call.
+
+    A context manager, to be closed.
+
+    Its sockets stay open: the kernel lets nobody close one of netfilter's before it has got rid of
+    what was deleted, and that takes 10 ms and more.
 
     Raises:
         Unsupported: this host does not have it.
     """
 
     def __init__(self) -> None:
+        self._context: int | None = None
+        self._asking: Socket | None = None
         import ctypes
 
         try:
@@ -117,11 +112,39 @@ class Nftables:
             ("nft_ctx_get_output_buffer", ctypes.c_char_p, context),
             ("nft_ctx_get_error_buffer", ctypes.c_char_p, context),
             ("nft_ctx_output_set_flags", None, context, ctypes.c_uint),
+            ("nft_ctx_set_dry_run", None, context, ctypes.c_bool),
             ("nft_run_cmd_from_buffer", ctypes.c_int, context, ctypes.c_char_p),
         ):
             function = getattr(library, name)
             function.restype, function.argtypes = result, arguments
         self._library = library
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives up what it has opened; it can be used again."""
+        if self._asking is not None:
+            self._asking.close()
+            self._asking = None
+        if self._context is not None:
+            self._library.nft_ctx_free(self._context)
+            self._context = None
+
+    def generation(self) -> int:
+        """The number of the rules as they are; every transaction of anybody makes it one more.
+
+        Raises:
+            SyscallError: the kernel does not say.
+        """
+        question = Message(_GET_GENERATION, 0, bytes(4), "ask for the generation of the rules")
+        if self._asking is None:
+            self._asking = Socket(_NETLINK_NETFILTER)
+        (answer,) = self._asking.ask(question)
+        return int.from_bytes(attributes(answer, 4)[_GENERATION_ID], "big")
 
     def run(self, commands: str) -> Refused | None:
         """Performs a transaction.
@@ -154,18 +177,29 @@ class Nftables:
         return failure
 
     def _run(self, commands: str, flags: int) -> tuple[Refused | None, str]:
-        library = self._library
-        # A context of its own each time: one that stays keeps a cache that others make wrong.
-        context = library.nft_ctx_new(0)
-        try:
-            library.nft_ctx_buffer_output(context)
-            library.nft_ctx_buffer_error(context)
-            library.nft_ctx_output_set_flags(context, flags)
-            if library.nft_run_cmd_from_buffer(context, commands.encode()) == 0:
-                return None, library.nft_ctx_get_output_buffer(context).decode(errors="replace")
-            reason = library.nft_ctx_get_error_buffer(context).decode(errors="replace")
-        finally:
-            library.nft_ctx_free(context)
+        library, context = self._library, self._opened()
+        library.nft_ctx_output_set_flags(context, flags)
+        if library.nft_run_cmd_from_buffer(context, commands.encode()) == 0:
+            output = library.nft_ctx_get_output_buffer(context).decode(errors="replace")
+            self._forget(context)
+            return None, output
+        reason = library.nft_ctx_get_error_buffer(context).decode(errors="replace")
         if os.geteuid() != 0:
             raise PermissionDenied("cannot change the packet filter", hint="be root")
         return Refused(reason.strip().splitlines()[0] if reason.strip() else "refused"), ""
+
+    def _opened(self) -> int:
+        if self._context is None:
+            self._context = self._library.nft_ctx_new(0)
+            self._library.nft_ctx_buffer_output(self._context)
+            self._library.nft_ctx_buffer_error(self._context)
+        return self._context
+
+    def _forget(self, context: int) -> None:
+        """Nothing is remembered of the rules, which others may change at any time.
+
+        A failure has this effect, too, and nothing else but the end of a dry run.
+        """
+        self._library.nft_ctx_set_dry_run(context, True)
+        self._library.nft_run_cmd_from_buffer(context, b"")
+        self._library.nft_ctx_set_dry_run(context, False)

@@ -182,6 +182,7 @@ class Site:
             bridge.remove(self.socket, made)
         endpoint.unwire(self.socket, "lan")
         self.nftables.run(f"delete table inet {TABLE}")
+        self.nftables.close()
         self.socket.close()
 
     def _namespace(self) -> Namespace:

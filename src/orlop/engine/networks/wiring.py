@@ -25,7 +25,7 @@ from orlop.errors import (
     Unsupported,
 )
 from orlop.kernel import links
-from orlop.kernel.nftables import Nftables, Refused, generation
+from orlop.kernel.nftables import Nftables, Refused
 from orlop.kernel.rtnetlink import Socket
 from orlop.network import bridge, endpoint, firewall, host_firewall, namespace
 from orlop.network import rates as shaping
@@ -77,6 +77,13 @@ class Wiring:
         if self._socket is None:
             self._socket = Socket()
         return self._socket
+
+    @property
+    def nftables(self) -> Nftables:
+        """The packet filter of the host's namespace."""
+        if self._nftables is None:
+            self._nftables = Nftables()
+        return self._nftables
 
     # --- namespaces ---------------------------------------------------------------------------
 
@@ -279,7 +286,7 @@ class Wiring:
             Unavailable: the kernel refuses it.
         """
         with self._lock:
-            self._generation = generation()
+            self._generation = self.nftables.generation()
             self._run(firewall.ruleset(self._table, self._fences.values(), self._published))
             self._has_table = True
             self._copied = ()
@@ -291,9 +298,9 @@ class Wiring:
 
         Nothing is written that is there already: two engines would answer each other for ever.
         """
-        if not self._host_table or self._nftables is None:
+        if not self._host_table:
             return
-        found = self._nftables.list_json("list ruleset")
+        found = self.nftables.list_json("list ruleset")
         if isinstance(found, Refused):
             raise Unavailable(f"the host's packet filter cannot be read: {found.reason}")
         copy = host_firewall.mirror(
@@ -307,7 +314,7 @@ class Wiring:
             return
         for rule in copy.skipped:
             _log.warning("a rule in %s cannot be copied and does not hold for ports", rule)
-        refused = self._nftables.run_json(json.dumps({"nftables": copy.commands}))
+        refused = self.nftables.run_json(json.dumps({"nftables": copy.commands}))
         if refused is not None:
             raise Unavailable(f"the host's rules cannot be copied: {refused.reason}")
         self._copied = copy.commands
@@ -319,11 +326,9 @@ class Wiring:
 
     def _listed(self) -> tuple[str | Refused, ...]:
         """The rules of our own tables, with the kernel's numbers for them."""
-        nftables = self._nftables
-        if nftables is None:
-            return ()
+        listed = self.nftables.list_json
         tables = filter(None, (self._table, self._host_table))
-        return tuple(nftables.list_json(f"list table inet {name}", terse=True) for name in tables)
+        return tuple(listed(f"list table inet {name}", terse=True) for name in tables)
 
     def follow(self) -> bool:
         """After others have changed the host's rules ours fit to them; whether ours were changed.
@@ -332,12 +337,12 @@ class Wiring:
             Unavailable: the host's rules cannot be read, or ours not be made.
         """
         with self._lock:
-            if not self._has_table or generation() == self._generation:
+            if not self._has_table or self.nftables.generation() == self._generation:
                 return False
             if self._listed() != self._own_rules:
                 self.apply()
                 return True
-            self._generation = generation()
+            self._generation = self.nftables.generation()
             try:
                 self._mirror()
             except OrlopError:
@@ -385,22 +390,23 @@ class Wiring:
             self.apply()
 
     def _remove_table(self) -> None:
-        if self._has_table and self._nftables is not None:
-            for table in filter(None, (self._table, self._host_table)):
-                self._nftables.run(f"delete table inet {table}")
+        if self._has_table:
+            self._delete_tables()
             self._has_table = False
 
+    def _delete_tables(self) -> None:
+        for table in filter(None, (self._table, self._host_table)):
+            self.nftables.run(f"delete table inet {table}")
+
     def _run(self, commands: str) -> None:
-        if self._nftables is None:
-            self._nftables = Nftables()
-        refused = self._nftables.run(commands)
+        refused = self.nftables.run(commands)
         if refused is not None:
             raise Unavailable(f"nftables refuses the rules of the networks: {refused.reason}")
         self._expect()
 
     def _expect(self) -> None:
         """The rules are as we know them if nobody but us has changed them; see `follow`."""
-        if generation() == self._generation + 1:
+        if self.nftables.generation() == self._generation + 1:
             self._generation += 1
 
     # --- beginning and end --------------------------------------------------------------------
@@ -424,9 +430,7 @@ class Wiring:
             bridges = [one for one in networks if one.device]
             gone = [one for one in bridges if bridge.remove(self.socket, _bridge_of(one))]
             if gone and not self._fences:
-                self._nftables = self._nftables or Nftables()
-                for table in filter(None, (self._table, self._host_table)):
-                    self._nftables.run(f"delete table inet {table}")
+                self._delete_tables()
 
     def close(self, networks: Iterable[NetworkObject]) -> None:
         """Bridges that nobody uses are gone, and without any the table, too."""
@@ -442,6 +446,8 @@ class Wiring:
             if self._socket is not None:
                 self._socket.close()
                 self._socket = None
+            if self._nftables is not None:
+                self._nftables.close()
 
 
 def _bridge_of(network: NetworkObject) -> Bridge:
