@@ -50,6 +50,8 @@ fuzz: setup
 bench: setup  ## the runtime, then the engine, beside their peers
 	$(PYTHON) -m bench
 	$(PYTHON) -m bench.containers
+	$(PYTHON) -m bench.networks
+	$(PYTHON) -m bench.pulling
 	$(PYTHON) -m bench.observing
 	$(PYTHON) -m bench.shim
 

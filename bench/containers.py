@@ -16,6 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bench import runtime_run
+from bench.build import compile_helper
 from bench.dockerd import IMAGE, running_dockerd
 from bench.engine import running_engine
 from bench.harness import Called, Series, interleave
@@ -38,24 +39,25 @@ if TYPE_CHECKING:
 RUN_RATIO, OWN_RATIO, LIST_RATIO = 0.15, 0.3, 1.0
 OVER_CRUN_MS, ENGINE_MB = 5.0, 80.0
 LISTED, IN_A_ROW = 200, 300
+PAUSE = "/bin/pause"
 _RUN = ("run", "--rm", "--network=none")
 _OWN = "orlop run --rm"
 _DOCKER, _PODMAN = f"docker run --rm ({DOCKER})", "podman run --rm"
 
 
 def run_subjects(peers: Sequence[Peer], podman: Podman | None) -> Iterator[Subject]:
-    """From the command to its end, without and with a bridge of the engine's own."""
+    """From the command to its end."""
     if podman is not None:
         command = podman.run_command(*_RUN[1:], IMAGE, "/bin/true")
         yield Called(_PODMAN, partial(quiet, command))
     for peer in peers:
-        words = (*_RUN, peer.image, "/bin/true")
+        words = (*_RUN, IMAGE, "/bin/true")
         yield Called(f"docker run --rm ({peer.name})", partial(quiet, peer.daemon.command(*words)))
         if peer.name == ORLOP:
             yield Called(_OWN, partial(quiet, command_of(peer, *words)))
-            bridged = (*_RUN[:2], peer.image, "/bin/true")
-            name = f"docker run --rm, on a bridge ({peer.name})"
-            yield Called(name, partial(quiet, peer.daemon.command(*bridged)))
+            name = f"docker run --rm, of the host's files ({peer.name})"
+            hosts = peer.daemon.command(*_RUN, "host", "/bin/true")
+            yield Called(name, partial(quiet, hosts))
 
 
 class Cycle:
@@ -63,7 +65,7 @@ class Cycle:
 
     def __init__(self, url: str) -> None:
         self._client = Client(url)
-        self._body = to_docker(parse_run(["--network=none", "host", "/bin/true"]))
+        self._body = to_docker(parse_run(["--network=none", IMAGE, "/bin/true"]))
 
     def __call__(self) -> int:
         """Lets a container live; returns its exit status."""
@@ -92,7 +94,7 @@ def in_a_row(engine: Peer) -> tuple[float, float]:
     times = []
     for number in range(IN_A_ROW):
         began = time.perf_counter()
-        engine.start(f"row{number}", "/bin/sleep", "10000")
+        engine.start(f"row{number}", PAUSE)
         times.append(time.perf_counter() - began)
     return statistics.median(times[:30]), statistics.median(times[-30:])
 
@@ -114,9 +116,9 @@ def measure(place: Place, scale: float) -> tuple[list[dict[str, Series]], list[M
     with ExitStack() as stack:
         peers = []
         if engine := stack.enter_context(running_engine(place)):
-            peers.append(Peer(ORLOP, engine, "host"))
+            peers.append(Peer(ORLOP, engine))
         if daemon := stack.enter_context(running_dockerd(place)):
-            peers.append(Peer(DOCKER, daemon, IMAGE))
+            peers.append(Peer(DOCKER, daemon))
         for peer in peers:
             stack.callback(peer.remove_all)
         podman = stack.enter_context(podman_of_its_own(place))
@@ -125,7 +127,7 @@ def measure(place: Place, scale: float) -> tuple[list[dict[str, Series]], list[M
         for peer in peers:
             progress(f"{peer.name}: {LISTED} containers")
             for number in range(LISTED):
-                peer.ok("create", "--name", f"c{number}", "--network=none", peer.image, "/bin/true")
+                peer.ok("create", "--name", f"c{number}", "--network=none", IMAGE, "/bin/true")
         lists = interleave("list", list(list_subjects(peers)), 2 * scale, progress)
         peers[0].remove_all()
         first, last = in_a_row(peers[0])
@@ -164,6 +166,7 @@ def main() -> None:
     if os.geteuid():
         parser.exit(1, "bench: starting containers needs root\n")
     with Place() as place:
+        compile_helper("pause", place.rootfs / "bin")
         readings, marks = measure(place, scale)
     progress("\n")
     titles = ("From the command to its end", "By the API", f"A list of {LISTED}")

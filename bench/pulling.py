@@ -111,9 +111,9 @@ def measure(
             return {}, [], None, 0
         peers = []
         if engine := stack.enter_context(running_engine(place)):
-            peers.append(Peer(ORLOP, engine, "host"))
+            peers.append(Peer(ORLOP, engine))
         if daemon := stack.enter_context(running_dockerd(place)):
-            peers.append(Peer(DOCKER, daemon, ""))
+            peers.append(Peer(DOCKER, daemon))
         podman = stack.enter_context(podman_of_its_own(place))
         found = list(subjects(peers, podman, registry.image))
         readings = interleave("pull", found, seconds, progress, warm_up=1)
