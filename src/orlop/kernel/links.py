@@ -39,9 +39,10 @@ _AF_BRIDGE = 7
 _BR_MCAST_SNOOPING = 23
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS = 1, 2, 8
 _NODAD = 0x02
-_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_TABLE = 1, 4, 5, 15
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_TABLE = 1, 4, 5, 6, 15
 _UP = 1
-_MAIN_TABLE, _BOOT, _UNIVERSE, _LINK_SCOPE, _UNICAST = 254, 3, 0, 253, 1
+_MAIN_TABLE, _LOCAL_TABLE, _BOOT, _UNIVERSE, _LINK_SCOPE = 254, 255, 3, 0, 253
+_UNICAST, _LOCAL, _LAST_RESORT = 1, 2, 1 << 16
 
 _IFINFO = struct.Struct("=BxHiII")
 _IFADDR = struct.Struct("=BBBBi")
@@ -211,6 +212,19 @@ def add_default_route(index: int, gateway: bytes, family: int) -> Message:
         body += attribute(_RTA_GATEWAY, gateway)
     what = _show(gateway) if gateway else f"link {index}"
     return Message(_NEWROUTE, CREATE | APPEND, body, f"add the default route by {what}")
+
+
+def add_local_route(index: int, address: bytes) -> Message:
+    """What comes in by this device for the address is for this host; fails with EEXIST if it was.
+
+    It is the last choice of all, so nothing that the host sends there goes by the device.
+    """
+    family = _socket.AF_INET if len(address) == 4 else _socket.AF_INET6
+    bits = len(address) * 8
+    body = _ROUTE.pack(family, bits, 0, 0, _LOCAL_TABLE, _BOOT, _UNIVERSE, _LOCAL, 0)
+    body += attribute(_RTA_DST, address) + number(_RTA_OIF, index)
+    body += number(_RTA_PRIORITY, _LAST_RESORT)
+    return Message(_NEWROUTE, CREATE, body, f"make {_show(address)} local at the link {index}")
 
 
 def _show(address: bytes) -> str:

@@ -178,6 +178,11 @@ class Networks:
         """
         return self._directory.get(ref)
 
+    @property
+    def host_address(self) -> str:
+        """The host's address at the bridge of those who do not choose a network."""
+        return self.get(BRIDGE).subnets[0].gateway
+
     def endpoints(self, container: Container) -> tuple[Endpoint, ...]:
         """The networks that a container is in, or will be; none if it has another container's."""
         present = self._directory.of(container.id)
