@@ -25,6 +25,10 @@ from orlop.kernel.rtnetlink import (
 )
 from orlop.records import Record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _NEWLINK, _DELLINK, _GETLINK, _SETLINK = 16, 17, 18, 19
 _NEWADDR, _DELADDR, _GETADDR = 20, 21, 22
 _NEWROUTE, _DELROUTE, _GETROUTE = 24, 25, 26
@@ -274,28 +278,39 @@ def _link(body: bytes) -> Link:
 
 def routes(socket: Socket) -> tuple[Route, ...]:
     """The routes of the main table, of both families."""
-    found: list[Route] = []
+    return tuple(_routes(socket, _MAIN_TABLE, _UNICAST))
+
+
+def local_routes(socket: Socket) -> tuple[Route, ...]:
+    """What is for this host itself, by which device; of both families."""
+    return tuple(_routes(socket, _LOCAL_TABLE, _LOCAL))
+
+
+def _routes(socket: Socket, wanted_table: int, wanted_kind: int) -> Iterator[Route]:
     for family in (_socket.AF_INET, _socket.AF_INET6):
         body = _ROUTE.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)
         for answer in socket.ask(Message(_GETROUTE, DUMP, body, "list routes")):
             _, prefix, _, _, table, _, _, kind, _ = _ROUTE.unpack_from(answer)
             more = attributes(answer, _ROUTE.size)
-            if table == _MAIN_TABLE and kind == _UNICAST:
+            if (table, kind) == (wanted_table, wanted_kind):
                 device = int.from_bytes(more.get(_RTA_OIF, b""), "little")
                 destination = more.get(_RTA_DST, b"")
-                found.append(
-                    Route(family, destination, prefix, device, more.get(_RTA_GATEWAY, b""))
-                )
-    return tuple(found)
+                yield Route(family, destination, prefix, device, more.get(_RTA_GATEWAY, b""))
 
 
 def addresses(socket: Socket, index: int) -> tuple[tuple[bytes, int], ...]:
     """The addresses of a device with their prefixes."""
+    return tuple(
+        (address, prefix) for device, address, prefix in all_addresses(socket) if device == index
+    )
+
+
+def all_addresses(socket: Socket) -> tuple[tuple[int, bytes, int], ...]:
+    """The numbers of devices, their addresses and the prefixes of these."""
     question = Message(_GETADDR, DUMP, _IFADDR.pack(0, 0, 0, 0, 0), "list addresses")
     found = []
     for body in socket.ask(question):
         _, prefix, _, _, device = _IFADDR.unpack_from(body)
         more = attributes(body, _IFADDR.size)
-        if device == index:
-            found.append((more.get(_IFA_LOCAL) or more.get(_IFA_ADDRESS, b""), prefix))
+        found.append((device, more.get(_IFA_LOCAL) or more.get(_IFA_ADDRESS, b""), prefix))
     return tuple(found)

@@ -96,6 +96,11 @@ class Nftables:
         failure, output = self._run(commands, _JSON | _STATELESS)
         return failure or output
 
+    def list_text(self, commands: str) -> str | Refused:
+        """The same in nft's language, with the numbers (handles) of rules."""
+        failure, output = self._run(commands, _HANDLE | _STATELESS)
+        return failure or output
+
     def run_json(self, commands: str) -> Refused | None:
         """As `run`, but that the commands are JSON."""
         failure, _ = self._run(commands, _JSON)

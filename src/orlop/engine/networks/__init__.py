@@ -204,6 +204,15 @@ class Networks:
             return ""
         return hashlib.sha256(f"{network.id}{container.id}".encode()).hexdigest()
 
+    def present(self, container: Container) -> tuple[Endpoint, ...]:
+        """Its parts in networks as they are made; none if it does not run, or has no bridge."""
+        return self._directory.of(container.id)
+
+    @property
+    def table(self) -> str:
+        """The name of the engine's table of nftables."""
+        return table_name(self._key)
+
     def inside(self, network: NetworkObject) -> tuple[Endpoint, ...]:
         """The endpoints of running containers in a network."""
         return self._directory.inside(network)

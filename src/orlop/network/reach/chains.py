@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from orlop.network.reach import packet as of
 from orlop.network.reach.conditions import Conditions, Fork, Place, field_of
-from orlop.network.reach.values import Flags, Value, number, parse_address, word
+from orlop.network.reach.values import Flags, Value, number, parse_number, word
 from orlop.network.reach.wanted import UnknownError
 from orlop.records import Record
 
@@ -291,7 +291,7 @@ class Walker:
 
 
 def _single_address(address: Json) -> Value | None:
-    found = parse_address(address) if isinstance(address, str) else None
+    found = parse_number(address) if isinstance(address, str) else None
     return None if found is None else number(found)
 
 

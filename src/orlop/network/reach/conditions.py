@@ -14,11 +14,10 @@ from orlop.network.reach.values import (
     Words,
     divide,
     number,
-    numbers,
-    parse_address,
+    parse_number,
     word,
 )
-from orlop.network.reach.wanted import UnknownError, combinations, compared, wanted
+from orlop.network.reach.wanted import UnknownError, combinations, compared, together, wanted
 from orlop.records import Record
 
 if TYPE_CHECKING:
@@ -356,7 +355,7 @@ def _map_of(elements: Json) -> Map:
 def _constant(value: int | str) -> int | str:
     if isinstance(value, int):
         return value
-    address = parse_address(value)
+    address = parse_number(value)
     return value if address is None else address
 
 
@@ -378,9 +377,7 @@ def _together(options: list[tuple[Wanted, ...]]) -> list[tuple[Wanted, ...]]:
     """Options of one field as one."""
     if len(options) < 2 or len(options[0]) > 1:
         return options
-    ranges = (one for (option,) in options for one in option.numbers.ranges)
-    words = tuple(dict.fromkeys(one for (option,) in options for one in option.words))
-    return [(Wanted(numbers(ranges), words),)]
+    return [(together(option for (option,) in options),)]
 
 
 def _parts(left: Json) -> list[Json]:
@@ -390,18 +387,23 @@ def _parts(left: Json) -> list[Json]:
 def _may_fit(values: Sequence[Value], option: Sequence[Wanted]) -> bool:
     if len(values) != len(option):
         raise UnknownError
-    both = zip(values, option, strict=True)
+    both = tuple(zip(values, option, strict=True))
+    if any(isinstance(value, Numbers) and not want.is_numeric for value, want in both):
+        raise UnknownError
     return all(divide(value, want).yes is not None for value, want in both)
 
 
 def divided_value(
     value: Value, options: Sequence[Wanted], *, exact: bool
 ) -> tuple[Value | None, Value | None]:
-    """Of a value what is wanted by any option, and what by none."""
-    want = Wanted(
-        numbers(one for option in options for one in option.numbers.ranges),
-        tuple(word for option in options for word in option.words),
-    )
+    """Of a value what is wanted by any option, and what by none.
+
+    Raises:
+        UnknownError: it is a number, and something else is wanted.
+    """
+    want = together(options)
+    if isinstance(value, Numbers) and not want.is_numeric:
+        raise UnknownError
     if exact and isinstance(value, Flags):
         return (value, None) if value.words == frozenset(want.words) else (None, value)
     found = divide(value, want)

@@ -119,23 +119,30 @@ class Answer(Record):
     hint: str = ""
 
 
-def answers(facts: Facts, origin: Origin, goal: Goal) -> tuple[Answer, ...]:
-    """All that can become of connections from somewhere to a port of a container."""
-    try:
-        return tuple(_Journey(facts, origin, goal).made())
-    except TooManyWaysError:
-        why = "more rules cannot be told than can be followed"
-        return (Answer(Reaches.DEPENDS, origin.sources, reason=why),)
+class Judge:
+    """Says what becomes of connections, by the facts of one moment."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        self._hooks = Hooks(facts.place)
+
+    def answers(self, origin: Origin, goal: Goal) -> tuple[Answer, ...]:
+        """All that can become of connections from somewhere to a port of a container."""
+        try:
+            return tuple(_Journey(self._facts, self._hooks, origin, goal).made())
+        except TooManyWaysError:
+            why = "more rules cannot be told than can be followed"
+            return (Answer(Reaches.DEPENDS, origin.sources, reason=why),)
 
 
 class _Journey:
     """One connection, there and back."""
 
-    def __init__(self, facts: Facts, origin: Origin, goal: Goal) -> None:
+    def __init__(self, facts: Facts, hooks: Hooks, origin: Origin, goal: Goal) -> None:
         self._facts = facts
         self._origin = origin
         self._goal = goal
-        self._hooks = Hooks(facts.place)
+        self._hooks = hooks
         self._found: list[Answer] = []
 
     def made(self) -> list[Answer]:

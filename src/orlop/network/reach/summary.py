@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orlop.network.host_firewall import COPY_OF
 from orlop.network.reach.chains import Decision, Verdict
 from orlop.network.reach.journey import Answer, Reaches
 from orlop.network.reach.values import Numbers, numbers
@@ -95,8 +96,16 @@ def deciding(answer: Answer, own: str) -> Decision | None:
     by_rules = [one for one in decisions if one.rule is not None]
     accepting = [one for one in by_rules if one.verdict is Verdict.ACCEPT]
     redirecting = [one for one in by_rules if one.verdict is Verdict.REDIRECT]
-    foreign = [one for one in accepting if one.chain.table != own and one.chain.kind != "nat"]
-    for choice in (foreign, redirecting, accepting):
+    accepting = [one for one in accepting if one.chain.kind != "nat"]
+    foreign = [one for one in accepting if not is_own(one, own)]
+    for choice in (foreign[-1:], redirecting[-1:], accepting[:1]):
         if choice:
-            return choice[-1]
+            return choice[0]
     return None
+
+
+def is_own(decision: Decision, own: str) -> bool:
+    """Whether a decision is the engine's own, and not a copy of the host's."""
+    rule, table = decision.rule, decision.chain.table
+    is_copy = rule is not None and rule.comment.startswith(COPY_OF)
+    return table in (own, f"{own}_host") and not is_copy

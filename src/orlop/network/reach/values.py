@@ -62,10 +62,17 @@ Value = Numbers | Words | Flags | Absent
 
 
 class Wanted(Record):
-    """What a condition wants: numbers for a field that has numbers, or words ("eth*", too)."""
+    """What a condition wants of a field.
+
+    Attributes:
+        numbers: of a field that has numbers.
+        words: of one that has words ("eth*", too).
+        is_numeric: whether there is a number for every word.
+    """
 
     numbers: Numbers
     words: tuple[str, ...] = ()
+    is_numeric: bool = True
 
 
 class Division(Record):
@@ -156,8 +163,17 @@ def networks_of(found: Numbers, version: int) -> tuple[Subnet, ...]:
     return tuple(made)
 
 
-def parse_address(text: str) -> int | None:
-    """An address as a number; None if it is none."""
+def parse_number(text: str) -> int | None:
+    """An address, or what else is a number, as a number; None if it is none.
+
+    Of a set with keys of no type nft says "0x46a0 [invalid type]", in the order of the network.
+    """
+    first = text.partition(" ")[0]
+    if first.startswith("0x"):
+        try:
+            return int(first, 16)
+        except ValueError:
+            return None
     try:
         return int(ip_address(text))
     except ValueError:

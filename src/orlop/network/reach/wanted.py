@@ -12,7 +12,7 @@ from orlop.network.reach.values import (
     number,
     numbers,
     of_networks,
-    parse_address,
+    parse_number,
 )
 
 if TYPE_CHECKING:
@@ -56,8 +56,10 @@ def wanted(value: Json, elements: Elements) -> Wanted:
 def _text(text: str, elements: Elements) -> Wanted:
     if text.startswith("@"):
         return _any_of(_elements(text, elements), elements)
-    address = parse_address(text)
-    return Wanted(NOTHING if address is None else number(address), (text,))
+    found = parse_number(text)
+    if found is None:
+        return Wanted(NOTHING, (text,), is_numeric=False)
+    return Wanted(number(found), (text,))
 
 
 def _elements(name: str, elements: Elements) -> list[Json]:
@@ -69,12 +71,21 @@ def _elements(name: str, elements: Elements) -> list[Json]:
 
 def _any_of(values: Iterable[Json], elements: Elements) -> Wanted:
     parts = [wanted(value, elements) for value in values]
-    ranges = (one for part in parts for one in part.numbers.ranges)
-    return Wanted(numbers(ranges), tuple(word for part in parts for word in part.words))
+    return together(parts)
+
+
+def together(parts: Iterable[Wanted]) -> Wanted:
+    """What any of these wants."""
+    parts = tuple(parts)
+    return Wanted(
+        numbers(one for part in parts for one in part.numbers.ranges),
+        tuple(dict.fromkeys(word for part in parts for word in part.words)),
+        all(part.is_numeric for part in parts),
+    )
 
 
 def _constant(value: Json) -> int:
-    found = value if isinstance(value, int) else parse_address(str(value))
+    found = value if isinstance(value, int) else parse_number(str(value))
     if found is None:
         raise UnknownError
     return found
