@@ -164,6 +164,22 @@ class TestNames:
         assert query_seen == ["example.com."]
 
 
+class TestTheHostsAddress:
+    """--add-host NAME:host-gateway."""
+
+    @pytest.mark.parametrize(
+        ("network", "where"),
+        [("front", "10.61.0.1"), ("host", "127.0.0.1"), ("none", ""), ("bridge", "")],
+    )
+    def test_in_every_network(self, engine: Engine, network: str, where: str) -> None:
+        engine.docker("network", "create", "--subnet", "10.61.0.0/24", "front").ok()
+        usual = json.loads(engine.docker("network", "inspect", "bridge").ok().out)[0]
+        gateway = where or usual["IPAM"]["Config"][0]["Gateway"]
+        words = ("--network", network, "--add-host", "box:host-gateway")
+        hosts = engine.docker("run", "--rm", *words, "host", "cat", "/etc/hosts").ok().out
+        assert f"{gateway}\tbox" in hosts
+
+
 class TestPorts:
     def serve(self, engine: Engine, *words: str) -> None:
         engine.docker("run", "-d", "--name", "web", *words, "host", "python3", "-c", SERVER).ok()

@@ -527,6 +527,10 @@ class TestRoot:
         made = composed("--network host --add-host db:10.0.0.7")
         assert CopyHosts(f"{OWN}/hosts", (("db", "10.0.0.7"),)) in made.preparations
 
+    def test_the_host_is_here_with_its_network(self) -> None:
+        made = composed("--network host --add-host box:host-gateway")
+        assert CopyHosts(f"{OWN}/hosts", (("box", "127.0.0.1"),)) in made.preparations
+
     def test_etc_of_the_image(self) -> None:
         request = parse_run(["host", "true"]).replace(own_etc=False)
         made = compose(request, HOST, "box")

@@ -179,6 +179,11 @@ class Networks:
         """
         return self._directory.get(ref)
 
+    @property
+    def host_address(self) -> str:
+        """The host's address at the bridge of those who do not choose a network."""
+        return self.get(BRIDGE).subnets[0].gateway
+
     def endpoints(self, container: Container) -> tuple[Endpoint, ...]:
         """The networks that a container is in, or will be; none if it has another container's."""
         present = self._directory.of(container.id)
@@ -199,6 +204,15 @@ class Networks:
         if not container.is_running:
             return ""
         return hashlib.sha256(f"{network.id}{container.id}".encode()).hexdigest()
+
+    def present(self, container: Container) -> tuple[Endpoint, ...]:
+        """Its parts in networks as they are made; none if it does not run, or has no bridge."""
+        return self._directory.of(container.id)
+
+    @property
+    def table(self) -> str:
+        """The name of the engine's table of nftables."""
+        return table_name(self._key)
 
     def inside(self, network: NetworkObject) -> tuple[Endpoint, ...]:
         """The endpoints of running containers in a network."""
