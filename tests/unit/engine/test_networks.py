@@ -193,7 +193,7 @@ class TestDisputed:
     def elsewhere(self, monkeypatch: pytest.MonkeyPatch) -> list[object]:
         """Subnets to which the host has routes."""
         taken: list[object] = []
-        monkeypatch.setattr(Wiring, "taken_subnets", lambda _: tuple(taken))
+        monkeypatch.setattr(Wiring, "routed_subnets", lambda _: tuple(taken))
         return taken
 
     def test_the_default_network_moves(self, networks: Networks, elsewhere: list[object]) -> None:
