@@ -19,6 +19,7 @@ MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
 HOST_IP = "com.docker.network.bridge.host_binding_ipv4"
 MTU = "com.docker.network.driver.mtu"
 PARENT, MACVLAN_MODE = "parent", "macvlan_mode"
+USUAL_MACVLAN_MODE = "bridge"
 
 
 class Subnet(Record):

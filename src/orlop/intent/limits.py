@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orlop.decode import number_list
 from orlop.errors import InvalidArgument, Unsupported
 from orlop.intent import docker_defaults as defaults
 from orlop.intent.docker_defaults import DEFAULT, OURS
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 _MIN_MEMORY = 6 << 20
 _PERIOD_US = 100_000
 _NANO = 10**9
+_WITHOUT_KERNEL_MEMORY = (5, 16)  # Linux from there on ignores this limit of v1
+_MOST_NUMBERS = 1 << 16
+_SHOWN = 8
+_numbers = number_list(_MOST_NUMBERS)
 
 
 def resources_of(draft: Draft) -> Resources:
@@ -75,11 +80,21 @@ def _memory(draft: Draft) -> Memory | None:
         draft.note("linux.resources.memory.swap", cause)
     if limits.oom_kill_disable:
         _note(draft, "memory.disableOOMKiller", "oom_kill_disable")
+        if limits.memory_bytes is None:
+            draft.warn(
+                f"{draft.written('limits.oom_kill_disable')} without a limit of memory: the whole"
+                " host can run out of it"
+            )
+    kernel = limits.kernel_memory_bytes
+    if kernel is not None and draft.host.kernel >= _WITHOUT_KERNEL_MEMORY:
+        written = draft.written("limits.kernel_memory_bytes")
+        draft.warn(f"{written} has no effect: Linux does not limit this by itself any more")
+        kernel = None
     found = Memory(
         limit=limits.memory_bytes,
         reservation=limits.memory_reservation_bytes,
         swap=swap,
-        kernel=limits.kernel_memory_bytes,
+        kernel=kernel,
         swappiness=limits.swappiness,
         disable_oom_killer=True if limits.oom_kill_disable else None,
     )
@@ -149,18 +164,21 @@ def _check_cpu(draft: Draft) -> None:
         raise _refuse(draft, "nano_cpus", f"must be from 0.01 to the host's {draft.host.cpus}")
     if nano is not None and (quota is not None or period is not None):
         raise _refuse(draft, "nano_cpus", "cannot be given with a quota or a period")
-    if limits.cpus and _last_number(limits.cpus) >= draft.host.cpu_numbers:
-        last = draft.host.cpu_numbers - 1
-        raise _refuse(draft, "cpus", f"{limits.cpus} is not there, the host's last CPU is {last}")
     if period is not None and not 1000 <= period <= 1_000_000:
         raise _refuse(draft, "cpu_period_us", "must be from 1000 to 1000000 (1 ms to 1 s)")
     if quota is not None and quota != -1 and quota < 1000:
         raise _refuse(draft, "cpu_quota_us", "must be at least 1000 (1 ms)")
+    _check_numbers(draft, "cpus", draft.host.online_cpus)
+    _check_numbers(draft, "memory_nodes", draft.host.memory_nodes)
 
 
-def _last_number(numbers: str) -> int:
-    """The highest of a list as 0-3,7, whose form was checked."""
-    return max(int(part.rpartition("-")[2]) for part in numbers.split(",") if part.strip())
+def _check_numbers(draft: Draft, field: str, available: frozenset[int]) -> None:
+    """Each of them is there; else the kernel would say ERANGE or EINVAL, and not of what."""
+    asked = _numbers(getattr(draft.request.limits, field)) if available else ()
+    missing = [str(number) for number in asked if number not in available]
+    if missing:
+        has = ",".join(map(str, sorted(available)))
+        raise _refuse(draft, field, f"the host has {has}, not {','.join(missing[:_SHOWN])}")
 
 
 def _pids(draft: Draft) -> int | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 
 import pytest
 
 from orlop.engine.attachment import Attachment
+from orlop.engine.containers import WaitCondition
 from orlop.errors import InvalidArgument, NotFound
 from orlop.intent.flags import parse_run
 from tests.integration.support.engines import Live
@@ -51,6 +53,37 @@ def test_before_the_start_nothing_is_missed(live: Live) -> None:
     assert OUT + b"\4out\n" in heard
     assert ERR + b"\4err\n" in heard
     assert live.actions(key) == ["create", "attach", "start", "die"]
+
+
+def test_a_start_waits_for_a_client_that_was_told_to_go_on(live: Live) -> None:
+    key = live.create("echo out")
+
+    async def main(attachment: Attachment) -> None:
+        with live.containers.attaching(key) as take:
+            start = asyncio.ensure_future(live.containers.start(key))
+            done, _ = await asyncio.wait({start}, timeout=0.2)
+            assert not done
+            await take(attachment)
+            await start
+
+    with Client() as client:
+        live(main(client.attachment(framed=False)))
+        live.end(key)
+        assert client.everything() == b"out\n"
+
+
+def test_who_comes_when_it_has_just_ended_does_not_wait_for_another_run(live: Live) -> None:
+    key = live.run("trap exit TERM; while :; do sleep 0.01; done")
+
+    async def main(attachment: Attachment) -> None:
+        with live.containers.attaching(key) as take:
+            await live.containers.kill(key, 9)
+            await live.containers.wait(key, WaitCondition.NOT_RUNNING)
+            await take(attachment)
+
+    with Client() as client:
+        live(main(client.attachment(framed=False)))
+        assert client.everything() == b""
 
 
 def test_what_is_sent_reaches_the_program(live: Live) -> None:

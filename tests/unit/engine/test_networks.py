@@ -142,6 +142,17 @@ class TestMaking:
         only_ipv4 = self.make(networks, name="other", ipv6=False)
         assert (only_ipv4.has_ipv4, only_ipv4.has_ipv6) == (True, False)
 
+    def test_on_a_wire_of_the_hosts(self) -> None:
+        """The subnet is the host's own; IPv6 is there only if it is asked for."""
+        lan = ip_network("10.77.0.0/24")
+        request = NetworkRequest(
+            "lan", "macvlan", (Subnet(str(lan)),), options=(("parent", "eth0"),)
+        )
+        made = planning.new_network(request, (), (lan,), bytes(5), host_has_ipv6=True)
+        assert (made.device, [one.subnet for one in made.subnets]) == ("", [str(lan)])
+        with pytest.raises(Conflict, match="overlaps"):
+            planning.new_network(request, (lan,), (), bytes(5), host_has_ipv6=True)
+
     @pytest.mark.parametrize(
         ("wanted", "error"),
         [
@@ -158,6 +169,10 @@ class TestMaking:
             ({"ipv4": False, "ipv6": False}, InvalidArgument),
             ({"options": (("com.docker.network.bridge.name", "x" * 16),)}, InvalidArgument),
             ({"options": (("com.docker.network.bridge.name", "br-taken"),)}, Conflict),
+            ({"driver": "macvlan"}, InvalidArgument),
+            ({"driver": "macvlan", "options": (("parent", "lo"),)}, InvalidArgument),
+            ({"driver": "macvlan", "options": (("parent", "no-device"),)}, InvalidArgument),
+            ({"driver": "macvlan", "options": (("macvlan_mode", "x"),)}, InvalidArgument),
         ],
     )
     def test_refused(
@@ -178,7 +193,7 @@ class TestDisputed:
     def elsewhere(self, monkeypatch: pytest.MonkeyPatch) -> list[object]:
         """Subnets to which the host has routes."""
         taken: list[object] = []
-        monkeypatch.setattr(Wiring, "taken_subnets", lambda _: tuple(taken))
+        monkeypatch.setattr(Wiring, "routed_subnets", lambda _: tuple(taken))
         return taken
 
     def test_the_default_network_moves(self, networks: Networks, elsewhere: list[object]) -> None:

@@ -317,6 +317,8 @@ class TestNetwork:
 V2_ONLY = "--oom-kill-disable"
 REFUSED = (
     ("-m 5m", InvalidArgument),
+    ("--cpuset-cpus 0,2-3", InvalidArgument),
+    ("--cpuset-mems 1", InvalidArgument),
     ("--memory-reservation 5m", InvalidArgument),
     ("-m 6m --memory-reservation 7m", InvalidArgument),
     ("--memory-swap 1g", InvalidArgument),
@@ -426,6 +428,15 @@ class TestHosts:
         assert limit(1 << 22) == 4096
         assert limit(8000) == 1000
 
+    def test_what_is_said_of_limits_of_memory(self) -> None:
+        host = HOST.replace(cgroup_v2=False, kernel=(6, 1))
+        (warning,) = composed(f"{PLAIN} --oom-kill-disable", host).warnings
+        assert "run out" in warning
+        made = composed(f"{PLAIN} --kernel-memory 50m", host)
+        assert made.spec.linux.resources is not None
+        assert made.spec.linux.resources.memory is None
+        assert "--kernel-memory 50m has no effect" in made.warnings[0]
+
     def test_and_not_where_nothing_can(self) -> None:
         made = composed(PLAIN, HOST.replace(controllers=frozenset(("memory",))))
         assert made.spec.linux.resources is not None
@@ -515,6 +526,10 @@ class TestRoot:
     def test_etc_on_the_hosts_network(self) -> None:
         made = composed("--network host --add-host db:10.0.0.7")
         assert CopyHosts(f"{OWN}/hosts", (("db", "10.0.0.7"),)) in made.preparations
+
+    def test_the_host_is_here_with_its_network(self) -> None:
+        made = composed("--network host --add-host box:host-gateway")
+        assert CopyHosts(f"{OWN}/hosts", (("box", "127.0.0.1"),)) in made.preparations
 
     def test_etc_of_the_image(self) -> None:
         request = parse_run(["host", "true"]).replace(own_etc=False)

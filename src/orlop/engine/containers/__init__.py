@@ -6,6 +6,7 @@ nobody else's trouble. Reading (`get`, `all`) never waits.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from typing import TYPE_CHECKING, TypeVar
@@ -51,12 +52,12 @@ from orlop.launch.shim import Shim
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from orlop.engine.attachment import Attachment
     from orlop.engine.background import Background
     from orlop.engine.container import Container, HealthState, OomKill
-    from orlop.engine.containers.attaching import History
+    from orlop.engine.containers.attaching import History, Take
     from orlop.engine.containers.roster import Roster
     from orlop.engine.containers.storage import ImagesOf, VolumesOf
     from orlop.engine.events import Events
@@ -428,6 +429,25 @@ class Containers:
             raise
         await self._attacher.attach(container, attachment)
         self._events.publish(events.of_container(container, "attach"))
+
+    @contextlib.contextmanager
+    def attaching(self, ref: str) -> Iterator[Take]:
+        """The same for a client that is told of it before: what it does then comes after it.
+
+        Yields:
+            What is to be called with the attachment, once.
+
+        Raises:
+            NotFound: there is no such container.
+        """
+        container = self._roster.get(ref)
+        with self._attacher.coming(container) as attach:
+
+            async def take(attachment: Attachment) -> None:
+                await attach(attachment)
+                self._events.publish(events.of_container(container, "attach"))
+
+            yield take
 
     async def resize(self, ref: str, rows: int, columns: int) -> None:
         """Its terminal has another size.

@@ -70,7 +70,7 @@ class Composer:
             wired = held.enter_context(
                 self._networks.wired(ends, rates_of(container.request.limits))
             )
-            request = networked(container.id, request, wired)
+            request = networked(container.id, request, wired, self._networks.host_address)
             request = request.replace(namespaces=joined.namespaces(request.namespaces))
             yield self._compose(container, request)
 
@@ -79,8 +79,8 @@ class Composer:
         self._networks.check(container)
         with contextlib.ExitStack() as held:
             request = self._placed(container, held)
-            if isinstance(request.namespaces.networks[0], Network):
-                request = networked(container.id, request, ANY)
+            wired = ANY if isinstance(request.namespaces.networks[0], Network) else None
+            request = networked(container.id, request, wired, self._networks.host_address)
             namespaces = checked_namespaces(request.namespaces, self._roster)
             return self._compose(container, request.replace(namespaces=namespaces))
 

@@ -83,6 +83,7 @@ class Starter:
         Raises:
             OrlopError: it does not run; why is written down, too.
         """
+        await self._clients.arrived(container.id)
         clients = self._clients.take(container.id)
         try:
             ends = self._networks.prepare(container)
@@ -186,10 +187,11 @@ def supervision_of(container: Container, settings: Settings) -> Supervision:
 
 def log_file(container: Container, settings: Settings) -> LogFile | None:
     """Where its output is kept; None for nowhere."""
-    choice = choose(container.request.handling.log, Log(settings.log_driver, settings.log_options))
+    default = Log(settings.log_driver, settings.log_options)
+    choice = choose(container.request.handling.log, default)
     if not choice.is_kept:
         return None
-    details = dict(attributes(container))
+    details = dict(attributes(container, default))
     text = json.dumps(details).encode() if details else b""
     return LogFile(container.log_path, choice.max_bytes, choice.max_files, text)
 

@@ -82,6 +82,7 @@ def placed(options: Pairs, asked: request.Volume) -> request.Mount:
     """What is mounted for a volume with options.
 
     Raises:
+        NotFound: what it is to show of the host is not there (kind "volume device").
         Unsupported: the kernel has no such file system.
     """
     given = dict(options)
@@ -89,6 +90,8 @@ def placed(options: Pairs, asked: request.Volume) -> request.Mount:
     words = tuple(word for word in given.get("o", "").split(",") if word)
     read_only = asked.read_only or "ro" in words
     if kind in ("", "none", "bind") or any(word in _BINDS for word in words):
+        if not os.path.exists(device):
+            raise NotFound("volume device", device, hint="make it, or the volume with another one")
         return Bind(device, asked.target, read_only, recursive="bind" not in words)
     if kind == "tmpfs":
         others = tuple(word for word in words if word not in ("ro", "rw"))

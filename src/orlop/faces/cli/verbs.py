@@ -63,6 +63,7 @@ ISOLATION = {
     "explain": "show the kernel operations of a start, without starting anything",
     "trace": "start a container and show the time of each operation",
     "proof": "read back from the kernel what isolates a container or process",
+    "reach": "tell who can reach a container's ports, and by which rule",
     "why": "tell why a container has ended, or is slow",
     "compare": "show which namespaces and limits several containers share",
     "ns": "make, enter, show and remove namespaces by hand",

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -73,6 +74,10 @@ class FakeContainers:
             socket.socket(fileno=attachment.fd).close()
             raise self.fails
         await self.attached.put(attachment)
+
+    @contextlib.contextmanager
+    def attaching(self, ref: str) -> Iterator[Callable[[Attachment], Awaitable[None]]]:
+        yield functools.partial(self.attach, ref)
 
     def wait(self, ref: str, condition: WaitCondition) -> asyncio.Future[Ended]:
         self.calls.append(("wait", ref, condition))
