@@ -69,8 +69,8 @@ def apply(socket: Socket, device: str, rates: Rates) -> None:
 
 def _limit_received(socket: Socket, index: int, rates: Rates) -> None:
     """What the container receives is what the host's end sends."""
-    _limit(socket, index, rates.received, rates.burst_bytes)
     if not (rates.delay_ns or rates.loss_ppm):
+        _limit(socket, index, rates.received, rates.burst_bytes)
         return
     with contextlib.suppress(SyscallError):
         socket.do(traffic.unlimited_sending(index))
