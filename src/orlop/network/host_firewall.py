@@ -24,6 +24,9 @@ _FAMILIES = ("ip", "ip6", "inet")
 _PORTS = ("tcp", "udp", "sctp", "dccp", "udplite", "th")
 _PUBLISHED = ("tcp", "udp", "sctp")
 _OPEN, _BRIDGES = "open", "bridges"
+_LONGEST_COMMENT = 120  # NFTNL_UDATA_COMMENT_MAXLEN is 128
+COPY_OF = "copy of "
+"""How the comment of a copied rule begins; then comes where it is from."""
 _KNOWN = frozenset(
     [
         "match",
@@ -213,8 +216,10 @@ def _match(left: Json, right: Json, op: str = "==") -> Json:
     return {"match": {"op": op, "left": left, "right": right}}
 
 
-def _rule(table: str, chain: str, expressions: list[Json]) -> Json:
+def _rule(table: str, chain: str, expressions: list[Json], comment: str = "") -> Json:
     rule = {"family": "inet", "table": table, "chain": chain, "expr": expressions}
+    if comment:
+        rule["comment"] = comment[:_LONGEST_COMMENT]
     return {"add": {"rule": rule}}
 
 
@@ -245,14 +250,15 @@ class _Copy:
         self._done.add(name)
         described = {"family": "inet", "table": self._table, "name": self.renamed(name)}
         self.commands.append({"add": {"chain": described}})
+        where = f"{COPY_OF}{self._family} {self._source} {name}"
         copied = [
-            expressions
+            (expressions, f"{where} handle {rule.get('handle', 0)}")
             for rule in self._rules.rules(self._family, self._source, name)
             if (expressions := self._expressions(rule))
         ]
         if policy == "drop":
-            copied.append([{"drop": None}])
-        self.commands += [_rule(self._table, self.renamed(name), one) for one in copied]
+            copied.append(([{"drop": None}], f"{where}, its policy"))
+        self.commands += [_rule(self._table, self.renamed(name), *one) for one in copied]
 
     def _expressions(self, rule: Json) -> list[Json]:
         """What is left of a rule; nothing of one that decides nothing or cannot be copied."""

@@ -85,7 +85,7 @@ def merged(before: Limits, asked: Limits) -> Limits:
 
 def _apply(store: Store, container: str, resources: Resources) -> None:
     """Changes the control groups; devices stay as they are."""
-    from orlop.runtime.lifecycle.status import look
+    from orlop.runtime.lifecycle.update import update
 
     with store.open(container) as directory:
-        look(directory).cgroup().update(resources.replace(devices=()))
+        update(directory, resources.replace(devices=()))

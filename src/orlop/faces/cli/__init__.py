@@ -14,8 +14,9 @@ import sys
 from orlop import __version__
 from orlop.errors import InternalError, InvalidArgument, OrlopError
 from orlop.faces.cli.exit_codes import FAILED, INTERRUPTED, status_of
+from orlop.faces.cli.notes import complain
 from orlop.faces.cli.screen import Screen
-from orlop.faces.cli.verbs import TOPICS, VERBS
+from orlop.faces.cli.verbs import ELSEWHERE, TOPICS, VERBS
 from orlop.options import FLAG, TEXT, Option, parse
 from orlop.program import HELP, Program, load
 
@@ -42,6 +43,7 @@ _PROGRAM = Program(
     OPTIONS,
     clusters=True,
     topics=tuple((title, tuple(verbs)) for title, verbs in TOPICS),
+    elsewhere=ELSEWHERE,
 )
 _COMPLETE, _HELP = "__complete", "help"
 _VARIABLES = {"host": "ORLOP_HOST", "context": "ORLOP_CONTEXT", "config": "DOCKER_CONFIG"}
@@ -113,5 +115,5 @@ def _perform(verb: str, *words: str) -> int:
 def failed(error: OrlopError, otherwise: int) -> int:
     """Says what went wrong; returns the exit status, `otherwise` if the error has none."""
     sys.stdout.flush()
-    print(f"orlop: {error}", file=sys.stderr)
+    complain(error)
     return status_of(error, otherwise)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from itertools import groupby
 
 from orlop.errors import InvalidArgument
 from orlop.faces.cli import JSON
+from orlop.faces.cli.notes import warn
 from orlop.faces.cli.operations import (
     line_of,
     operation_document,
@@ -14,7 +14,7 @@ from orlop.faces.cli.operations import (
     show_reason,
     subject_of,
 )
-from orlop.faces.cli.screen import DIM, GREEN, RED, YELLOW, Cell, printable
+from orlop.faces.cli.screen import DIM, GREEN, RED, YELLOW, Cell
 from orlop.insight.difference import difference
 from orlop.insight.explain import Group, explain, planned
 from orlop.insight.phrases import ADDED, CHANGED, REMOVED
@@ -69,7 +69,7 @@ def run(values: Values, screen: Screen) -> int:
     if screen.as_json:
         screen.json(document(explanation))
         return 0
-    _warn(explanation.warnings)
+    warn(*explanation.warnings)
     for group in explanation.groups:
         _show(group, screen, every=values.flag("all"))
     return 0
@@ -86,16 +86,11 @@ def _run_container(values: Values, screen: Screen) -> int:
     if screen.as_json:
         screen.json(found)
         return 0
-    _warn(tuple(found["warnings"]))
+    warn(*found["warnings"])
     for group in found["groups"]:
         lines = tuple(map(line_of, group["operations"]))
         _show(Group(group["name"], lines), screen, every=values.flag("all"))
     return 0
-
-
-def _warn(warnings: tuple[str, ...]) -> None:
-    for warning in warnings:
-        print(f"orlop: warning: {printable(warning)}", file=sys.stderr)
 
 
 def _show(group: Group, screen: Screen, *, every: bool) -> None:
@@ -135,7 +130,7 @@ def _run_script(values: Values, screen: Screen) -> int:
     if screen.as_json:
         screen.json({"warnings": list(plan.warnings), "script": text})
         return 0
-    _warn(plan.warnings)
+    warn(*plan.warnings)
     for line in text.splitlines():
         screen.line(line)
     return 0

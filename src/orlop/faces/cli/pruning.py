@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from orlop.faces.cli.exit_codes import FAILED
+from orlop.faces.cli.notes import note
 from orlop.faces.cli.progress import amount
 from orlop.options import FLAG, LIST, Option
 from orlop.records import Record
@@ -80,5 +81,5 @@ def _line(entry: Any) -> str:
 
 def refused() -> int:
     """The exit status when nobody has said yes."""
-    print("orlop: nothing was removed", file=sys.stderr)
+    note("nothing was removed")
     return FAILED

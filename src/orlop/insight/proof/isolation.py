@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from orlop.insight.proof.rows import AS_ASKED, NOT_ASKED, Row, Section, compared, unreadable
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from orlop.runtime.spec import Namespace, Spec
 
 NAME = "namespaces"
+_DESCRIPTOR = re.compile(r"/proc/(self|[0-9]+)/fd/[0-9]+")
 
 
 def section(facts: Facts, asked: Spec | None) -> Section:
@@ -53,9 +55,20 @@ def _not_its_own(found: Isolation, observed: str, note: str, *, isolated: bool) 
 
 
 def _joined(found: Isolation, entry: Namespace, observed: str, note: str) -> Row:
-    asked = f"that of {entry.path}"
+    path = entry.path or ""
+    if _DESCRIPTOR.fullmatch(path):
+        return _by_descriptor(found, observed, note)
+    asked = f"that of {path}"
     try:
-        inode = os.stat(entry.path or "").st_ino
+        inode = os.stat(path).st_ino
     except OSError:
         return Row(found.kind, observed, asked, NOT_ASKED, "there is nothing at that path any more")
     return compared(found.kind, observed, asked, same=inode == found.inode, note=note)
+
+
+def _by_descriptor(found: Isolation, observed: str, note: str) -> Row:
+    """Whoever started it had the namespace open; by now that descriptor may be another's."""
+    asked = "one that was made or open for it"
+    if found.isolated:
+        return Row(found.kind, observed, asked, AS_ASKED, note)
+    return Row(found.kind, observed, asked, NOT_ASKED, note)
