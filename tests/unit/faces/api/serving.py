@@ -79,10 +79,6 @@ class FakeContainers:
             raise self.fails
         await self.attached.put(attachment)
 
-    @contextlib.contextmanager
-    def attaching(self, ref: str) -> Iterator[Callable[[Attachment], Awaitable[None]]]:
-        yield functools.partial(self.attach, ref)
-
     def wait(self, ref: str, condition: WaitCondition) -> asyncio.Future[Ended]:
         self.calls.append(("wait", ref, condition))
         self.ended = asyncio.get_running_loop().create_future()
