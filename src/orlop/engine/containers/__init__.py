@@ -109,14 +109,16 @@ class Containers:
             self._runs,
             self.store,
             composer,
+            volumes,
             networks,
             self._clients,
             bus,
             settings,
         )
         self._endings = Endings(
-            self._roster, self.store, self._waiters, networks, bus, self._after_end
+            self._roster, self.store, self._waiters, volumes, networks, bus, self._after_end
         )
+        self._volumes = volumes
         self._networks = networks
         self._connector = Connector(self._roster, self.store, networks)
         self._stopper = Stopper(self._roster, self._runs, self.store, self._policies, bus, settings)
@@ -142,6 +144,7 @@ class Containers:
             self._endings,
             self._remover,
             self._policies,
+            self._volumes,
             self._networks,
             self._background,
             self._settings,
