@@ -180,6 +180,14 @@ class Containers:
         """
         return self._composer.placed(self._roster.get(ref))
 
+    async def foreseen(self, request: Request) -> Request:
+        """What would be asked of a new container, with its image as directories of the host.
+
+        Raises:
+            NotFound: there is no such image.
+        """
+        return await self._creator.foreseen(request)
+
     def shim(self, ref: str) -> Shim:
         """A new connection to the launcher of a running container, the caller's to close.
 
