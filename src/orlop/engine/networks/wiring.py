@@ -67,6 +67,7 @@ class Wiring:
         self._has_table = False
         self._own_rules: tuple[str | Refused, ...] = ()
         self._copied: tuple[object, ...] = ()
+        self._rules = self._copied_rules = 0  # how many there have to be
         self._limited: set[str] = set()  # devices whose containers are held to rates
         self._idle: collections.deque[Namespace] = collections.deque()
         self._is_closed = False
@@ -287,11 +288,13 @@ class Wiring:
         """
         with self._lock:
             self._generation = self.nftables.generation()
-            self._run(firewall.ruleset(self._table, self._fences.values(), self._published))
+            commands = firewall.ruleset(self._table, self._fences.values(), self._published)
+            self._run(commands)
+            self._rules = firewall.rule_count(commands)
             self._has_table = True
             self._copied = ()
             self._mirror()
-            self._own_rules = self._listed()
+            self._remember()
 
     def _mirror(self) -> None:
         """The host's rules for what comes in are copied, as they are now.
@@ -318,6 +321,7 @@ class Wiring:
         if refused is not None:
             raise Unavailable(f"the host's rules cannot be copied: {refused.reason}")
         self._copied = copy.commands
+        self._copied_rules = sum("rule" in command.get("add", ()) for command in copy.commands)
         self._expect()
 
     def _open_ports(self) -> set[tuple[str, int]]:
@@ -329,6 +333,14 @@ class Wiring:
         listed = self.nftables.list_json
         tables = filter(None, (self._table, self._host_table))
         return tuple(listed(f"list table inet {name}", terse=True) for name in tables)
+
+    def _remember(self) -> None:
+        """What our rules are like, unless somebody was quick to change them: then nothing fits."""
+        listed = self._listed()
+        there = [text for text in listed if isinstance(text, str)]
+        count = sum(text.count('{"rule": ') for text in there)
+        is_ours = there == [*listed] and count == self._rules + self._copied_rules
+        self._own_rules = listed if is_ours else ()
 
     def follow(self) -> bool:
         """After others have changed the host's rules ours fit to them; whether ours were changed.
@@ -348,7 +360,7 @@ class Wiring:
             except OrlopError:
                 self._generation = _UNKNOWN
                 raise
-            self._own_rules = self._listed()
+            self._remember()
             return False
 
     def publish(self, end: Endpoint) -> None:
