@@ -11,13 +11,14 @@ import contextlib
 import errno
 import json
 import logging
+import os
 import threading
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from orlop.engine import network as model
 from orlop.errors import NotFound, OrlopError, SyscallError, Unavailable, Unsupported
-from orlop.kernel import links
+from orlop.kernel import links, netns
 from orlop.kernel.nftables import Nftables, Refused, generation
 from orlop.kernel.rtnetlink import Socket
 from orlop.network import bridge, endpoint, firewall, host_firewall, namespace
@@ -268,6 +269,11 @@ class Wiring:
             _log.warning("a rule in %s cannot be copied and does not hold for ports", rule)
         refused = self._nftables.run_json(json.dumps({"nftables": copy.commands}))
         if refused is not None:
+            fd, taken = netns.make(lambda: _taken_one_by_one(copy.commands))
+            os.close(fd)
+            _log.warning("%d of the host's rules cannot be copied", len(copy.commands) - len(taken))
+            refused = self._nftables.run_json(json.dumps({"nftables": taken}))
+        if refused is not None:
             raise Unavailable(f"the host's rules cannot be copied: {refused.reason}")
 
     def _open_ports(self) -> set[tuple[str, int]]:
@@ -381,6 +387,12 @@ class Wiring:
             if self._socket is not None:
                 self._socket.close()
                 self._socket = None
+
+
+def _taken_one_by_one(commands: Iterable[object]) -> list[object]:
+    """Those of the commands that the present namespace takes, each for itself."""
+    nftables = Nftables()
+    return [one for one in commands if nftables.run_json(json.dumps({"nftables": [one]})) is None]
 
 
 def _bridge_of(network: NetworkObject) -> Bridge:

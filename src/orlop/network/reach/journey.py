@@ -76,6 +76,7 @@ class Goal(Record):
         address, port: the container's own.
         bridge: the device of its network.
         device: its own device on the host.
+        gateway: the host's address at the bridge, which it has for what is masqueraded.
         is_isolated: it does not reach, and is not reached by, others at its bridge.
         knows: networks to which the container has a route.
     """
@@ -87,6 +88,7 @@ class Goal(Record):
     port: int
     bridge: str
     device: str
+    gateway: int = 0
     is_isolated: bool = False
     knows: tuple[Subnet, ...] = ()
 
@@ -309,12 +311,12 @@ class _Journey:
         if not _is_masqueraded(sent):
             return self._by(hook, states)
         sources = sent.packet.fields[of.SOURCE]
-        local = self._facts.place.local(self._goal.version)
+        gateway = _one(self._goal.gateway)
 
         def translated(packet: Packet) -> Packet:
             return packet.having(target=sources)
 
-        hidden = (one.replace(packet=one.packet.having(target=local)) for one in states)
+        hidden = (one.replace(packet=one.packet.having(target=gateway)) for one in states)
         passage = self._hooks.at(hook, tuple(hidden), translated)
         ended = (one.replace(packet=translated(one.packet)) for one in passage.ended)
         return self._passed(passage.replace(ended=tuple(ended)))
