@@ -132,6 +132,7 @@ class Containers:
             self._policies,
             volumes,
             bus,
+            background,
             settings,
         )
 
@@ -544,7 +545,7 @@ class Containers:
             self._roster.change_state(container.id, status=RESTARTING)
             self._policies.schedule(container.id, lived_s)
         elif handling.remove:
-            await self._remover.remove(container, volumes=True)
+            await self._remover.remove_at_end(container)
 
     def _restart_is_due(self, container: str) -> None:
         self._background.start(self._restart(container), f"restart of {container}")
