@@ -22,6 +22,7 @@ from orlop.engine.images import Images
 from orlop.engine.locks import DirectoryLock
 from orlop.engine.networks import Networks
 from orlop.engine.observing import Observers
+from orlop.engine.reach import Reach
 from orlop.engine.roots import Roots, fill
 from orlop.engine.system import System
 from orlop.engine.unpack import UnpackedLayers
@@ -51,6 +52,7 @@ class Engine:
         images: what they are made of.
         volumes: files that outlive them.
         networks: what they are connected to.
+        reach: who reaches them over these.
         archives: their files.
         system: the machine, and the engine itself.
     """
@@ -94,6 +96,7 @@ class Engine:
         self.health = self._observers.health
         self.why = self._observers.why
         self.metrics = self._observers.metrics
+        self.reach = Reach(self.containers, self.networks)
         roots = Roots(settings, store, self.volumes.placed)
         self.archives = Archives(
             settings,

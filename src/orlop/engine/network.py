@@ -78,6 +78,7 @@ class NetworkObject(Record):
         internal: nothing leaves or enters it.
         attachable: as it was asked.
         device: name of its bridge on the host, "" without one.
+        asks_ipv6: somebody has asked for IPv6, and not only got it.
     """
 
     id: str
@@ -90,6 +91,7 @@ class NetworkObject(Record):
     internal: bool = False
     attachable: bool = False
     device: str = ""
+    asks_ipv6: bool = False
 
     @property
     def has_ipv6(self) -> bool:

@@ -26,10 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from orlop.intent.draft import Draft
+    from orlop.intent.request import Pairs
 
 _OPTIONS = ("rbind", "rprivate")
+_LOOPBACK = "127.0.0.1"
 _LOCAL = (
-    ("localhost", "127.0.0.1"),
+    ("localhost", _LOOPBACK),
     ("localhost ip6-localhost ip6-loopback", "::1"),
     ("ip6-localnet", "fe00::"),
     ("ip6-mcastprefix", "ff00::"),
@@ -60,21 +62,32 @@ def etc_files(draft: Draft) -> Mapping[str, tuple[Mount, str]]:
 
 
 def _check_names(draft: Draft) -> None:
+    if isinstance(mode_of(draft, "network"), Host):
+        return
     for index, (_, address) in enumerate(draft.request.extra_hosts):
         if address == HOST_GATEWAY:
             raise Unsupported(
                 draft.written(f"extra_hosts[{index}]"),
-                needs="networks, which orlop does not have yet",
+                needs="an engine, which knows the networks",
                 hint="--network host has the host's own addresses",
             )
 
 
 def _hosts(draft: Draft, path: str) -> Preparation:
-    """The host's names with the host's network, else those of every machine."""
+    """The host's names with the host's network, else those of every machine.
+
+    There the host is at 127.0.0.1. Docker names its bridge's address, which is the host's only as
+    long as there is a bridge, and where nothing answers that listens at 127.0.0.1 alone.
+    """
     extra = draft.request.extra_hosts
     if isinstance(mode_of(draft, "network"), Host):
-        return CopyHosts(path, extra)
+        return CopyHosts(path, with_host_gateway(extra, _LOOPBACK))
     return WriteFile(path, hosts((*_LOCAL, *extra)))
+
+
+def with_host_gateway(names: Pairs, gateway: str) -> Pairs:
+    """Names and addresses, with an address of the host in place of the word for it."""
+    return tuple((name, gateway if address == HOST_GATEWAY else address) for name, address in names)
 
 
 def _resolv_conf(draft: Draft, path: str) -> Preparation:

@@ -25,6 +25,10 @@ from orlop.kernel.rtnetlink import (
 )
 from orlop.records import Record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _NEWLINK, _DELLINK, _GETLINK, _SETLINK = 16, 17, 18, 19
 _NEWADDR, _DELADDR, _GETADDR = 20, 21, 22
 _NEWROUTE, _DELROUTE, _GETROUTE = 24, 25, 26
@@ -39,9 +43,10 @@ _AF_BRIDGE = 7
 _BR_MCAST_SNOOPING = 23
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS = 1, 2, 8
 _NODAD = 0x02
-_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_TABLE = 1, 4, 5, 15
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_TABLE = 1, 4, 5, 6, 15
 _UP, _LOOPBACK = 1, 8
-_MAIN_TABLE, _BOOT, _UNIVERSE, _LINK_SCOPE, _UNICAST = 254, 3, 0, 253, 1
+_MAIN_TABLE, _LOCAL_TABLE, _BOOT, _UNIVERSE, _LINK_SCOPE = 254, 255, 3, 0, 253
+_UNICAST, _LOCAL, _LAST_RESORT = 1, 2, 1 << 16
 
 _IFINFO = struct.Struct("=BxHiII")
 _IFADDR = struct.Struct("=BBBBi")
@@ -214,6 +219,19 @@ def add_default_route(index: int, gateway: bytes, family: int) -> Message:
     return Message(_NEWROUTE, CREATE | APPEND, body, f"add the default route by {what}")
 
 
+def add_local_route(index: int, address: bytes) -> Message:
+    """What comes in by this device for the address is for this host; fails with EEXIST if it was.
+
+    It is the last choice of all, so nothing that the host sends there goes by the device.
+    """
+    family = _socket.AF_INET if len(address) == 4 else _socket.AF_INET6
+    bits = len(address) * 8
+    body = _ROUTE.pack(family, bits, 0, 0, _LOCAL_TABLE, _BOOT, _UNIVERSE, _LOCAL, 0)
+    body += attribute(_RTA_DST, address) + number(_RTA_OIF, index)
+    body += number(_RTA_PRIORITY, _LAST_RESORT)
+    return Message(_NEWROUTE, CREATE, body, f"make {_show(address)} local at the link {index}")
+
+
 def _show(address: bytes) -> str:
     family = _socket.AF_INET if len(address) == 4 else _socket.AF_INET6
     return _socket.inet_ntop(family, address)
@@ -262,28 +280,39 @@ def _link(body: bytes) -> Link:
 
 def routes(socket: Socket) -> tuple[Route, ...]:
     """The routes of the main table, of both families."""
-    found: list[Route] = []
+    return tuple(_routes(socket, _MAIN_TABLE, _UNICAST))
+
+
+def local_routes(socket: Socket) -> tuple[Route, ...]:
+    """What is for this host itself, by which device; of both families."""
+    return tuple(_routes(socket, _LOCAL_TABLE, _LOCAL))
+
+
+def _routes(socket: Socket, wanted_table: int, wanted_kind: int) -> Iterator[Route]:
     for family in (_socket.AF_INET, _socket.AF_INET6):
         body = _ROUTE.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)
         for answer in socket.ask(Message(_GETROUTE, DUMP, body, "list routes")):
             _, prefix, _, _, table, _, _, kind, _ = _ROUTE.unpack_from(answer)
             more = attributes(answer, _ROUTE.size)
-            if table == _MAIN_TABLE and kind == _UNICAST:
+            if (table, kind) == (wanted_table, wanted_kind):
                 device = int.from_bytes(more.get(_RTA_OIF, b""), "little")
                 destination = more.get(_RTA_DST, b"")
-                found.append(
-                    Route(family, destination, prefix, device, more.get(_RTA_GATEWAY, b""))
-                )
-    return tuple(found)
+                yield Route(family, destination, prefix, device, more.get(_RTA_GATEWAY, b""))
 
 
 def addresses(socket: Socket, index: int) -> tuple[tuple[bytes, int], ...]:
     """The addresses of a device with their prefixes."""
+    return tuple(
+        (address, prefix) for device, address, prefix in all_addresses(socket) if device == index
+    )
+
+
+def all_addresses(socket: Socket) -> tuple[tuple[int, bytes, int], ...]:
+    """The numbers of devices, their addresses and the prefixes of these."""
     question = Message(_GETADDR, DUMP, _IFADDR.pack(0, 0, 0, 0, 0), "list addresses")
     found = []
     for body in socket.ask(question):
         _, prefix, _, _, device = _IFADDR.unpack_from(body)
         more = attributes(body, _IFADDR.size)
-        if device == index:
-            found.append((more.get(_IFA_LOCAL) or more.get(_IFA_ADDRESS, b""), prefix))
+        found.append((device, more.get(_IFA_LOCAL) or more.get(_IFA_ADDRESS, b""), prefix))
     return tuple(found)

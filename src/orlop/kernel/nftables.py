@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
 _SONAME = "libnftables.so.1"
-_STATELESS, _JSON, _TERSE = 1 << 2, 1 << 4, 1 << 11  # NFT_CTX_OUTPUT_
+_STATELESS, _HANDLE, _JSON = 1 << 2, 1 << 3, 1 << 4  # NFT_CTX_OUTPUT_
+_TERSE = 1 << 11
 _NETLINK_NETFILTER = 12
 _GET_GENERATION = 10 << 8 | 16  # NFNL_SUBSYS_NFTABLES, NFT_MSG_GETGEN
 _GENERATION_ID = 1
@@ -169,6 +170,11 @@ class Nftables:
             terse: without the elements of sets and maps.
         """
         failure, output = self._run(commands, _JSON | _STATELESS | (_TERSE if terse else 0))
+        return failure or output
+
+    def list_text(self, commands: str) -> str | Refused:
+        """The same in nft's language, with the numbers (handles) of rules."""
+        failure, output = self._run(commands, _HANDLE | _STATELESS)
         return failure or output
 
     def run_json(self, commands: str) -> Refused | None:

@@ -56,13 +56,14 @@ def read_settings(process: Identity, sysctls: Iterable[str]) -> Settings:
 
 def _read_all(paths: tuple[str, ...]) -> Settings:
     return Settings(
-        host_name=_read(_HOST_NAME) or "",
-        domain_name=_read(_DOMAIN_NAME) or "",
-        sysctls={path: _read(path) for path in paths},
+        host_name=read_sysctl(_HOST_NAME) or "",
+        domain_name=read_sysctl(_DOMAIN_NAME) or "",
+        sysctls={path: read_sysctl(path) for path in paths},
     )
 
 
-def _read(path: str) -> str | None:
+def read_sysctl(path: str) -> str | None:
+    """A sysctl of this thread's namespaces by its path, None if there is none or it is secret."""
     try:
         with open(f"/proc/sys/{path}", errors="surrogateescape") as file:
             return " ".join(file.read().split())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ OURS = "orlop: bridge of a network"
 """The remark at every bridge that was made here; others' are used, and stay."""
 
 _SYSCTLS = "/proc/sys/net"
+_LOOPBACK6 = bytes(15) + b"\1"
+_CALLED_EARLY = "bridge/bridge-nf-call-ip6tables"
 _IPV4_FORWARD = "ipv4/ip_forward"
 _IPV6_FORWARD = "ipv6/conf/all/forwarding"
 
@@ -64,7 +67,31 @@ def ensure(socket: Socket, bridge: Bridge) -> int:
         links.set_up(link.index),
         *(links.add_address(link.index, address, prefix) for address, prefix in missing),
     )
+    if any(of.subnet.version == 6 for of in bridge.ranges):
+        _let_answers_in(socket, link.index)
     return link.index
+
+
+def _let_answers_in(socket: Socket, index: int) -> None:
+    """What containers answer to ::1 finds its way back; IPv4 has route_localnet for that.
+
+    To the kernel ::1 is at the loopback's device only, and the destination of such an answer
+    becomes ::1 after it came in by the bridge. Nobody can send to ::1 from there: the kernel drops
+    what arrives with that destination before anything changes it (ip6_rcv_core).
+    """
+    try:
+        socket.do(links.add_local_route(index, _LOOPBACK6))
+    except SyscallError as error:
+        if error.errno != errno.EEXIST:
+            raise
+
+
+def loopback6_works() -> bool:
+    """Whether answers to ::1 are let in.
+
+    With br_netfilter their destination is ::1 again in the bridge, so too early.
+    """
+    return not _known(_CALLED_EARLY) or _read(_CALLED_EARLY) == "0"
 
 
 def remove(socket: Socket, bridge: Bridge) -> bool:

@@ -116,10 +116,10 @@ def _named_set(name: str, kind: str, elements: Iterable[str]) -> str:
 
 _CHAINS = """\
 chain to_ports {
-  dnat ip to ip daddr . meta l4proto . th dport map @ports4_at
-  dnat ip6 to ip6 daddr . meta l4proto . th dport map @ports6_at
-  dnat ip to meta l4proto . th dport map @ports4
-  dnat ip6 to meta l4proto . th dport map @ports6
+  dnat ip to ip daddr . meta l4proto . th dport map @ports4_at comment "published ports"
+  dnat ip6 to ip6 daddr . meta l4proto . th dport map @ports6_at comment "published ports"
+  dnat ip to meta l4proto . th dport map @ports4 comment "published ports"
+  dnat ip6 to meta l4proto . th dport map @ports6 comment "published ports"
 }
 chain prerouting {
   type nat hook prerouting priority dstnat; policy accept;
@@ -131,19 +131,20 @@ chain output {
 }
 chain raw {
   type filter hook prerouting priority raw; policy accept;
-  iifname @bridges ip saddr != 0.0.0.0 iifname . ip saddr != @own4 drop
-  iifname @bridges ip6 saddr != { fe80::/10, :: } iifname . ip6 saddr != @own6 drop
-  iifname != @bridges iifname != "lo" ip daddr 127.0.0.0/8 drop
+  iifname @bridges ip saddr != 0.0.0.0 iifname . ip saddr != @own4 drop comment "forged sources"
+  iifname @bridges ip6 saddr != { fe80::/10, :: } iifname . ip6 saddr != @own6 drop \
+    comment "forged sources"
+  iifname != @bridges iifname != "lo" ip daddr 127.0.0.0/8 drop comment "127.0.0.1 from outside"
 }
 chain forward {
   type filter hook forward priority filter; policy accept;
   iifname != @bridges oifname != @bridges accept
-  iifname . oifname @within accept
-  ct state established,related accept
-  ct status dnat accept
-  iifname @internal drop
-  oifname @internal drop
-  oifname @bridges drop
+  iifname . oifname @within accept comment "containers of one network"
+  ct state established,related accept comment "answers"
+  ct status dnat accept comment "published ports"
+  iifname @internal drop comment "internal networks"
+  oifname @internal drop comment "internal networks"
+  oifname @bridges drop comment "only published ports"
 }
 chain postrouting {
   type nat hook postrouting priority srcnat; policy accept;

@@ -176,6 +176,8 @@ class Site:
         assert self.nftables.run("\n".join(firewall.add_ports(TABLE, [port]))) is None
 
     def close(self) -> None:
+        for number in range(1, self._count + 1):  # a namespace takes its time
+            endpoint.unwire(self.socket, f"olt{number}")
         for namespace in self._namespaces:
             namespace.close()
         for made in self._bridges:

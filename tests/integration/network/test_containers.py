@@ -72,6 +72,19 @@ class TestAddresses:
         assert answers(ask(engine, "one", "two", "AAAA")) == [other]
         assert answers(ask(engine, "one", "two", "A")) == []
 
+    def test_proved_and_explained(self, engine: Engine) -> None:
+        """What the engine made for it is its own, also after a change of its limits."""
+        engine.docker("network", "create", "front").ok()
+        run(engine, "--name", "one", "--network", "front", "-m", "64m", "-p", "127.0.0.1::80")
+        run(engine, "--name", "two", "--network", "container:one")
+        engine.docker("update", "-m", "96m", "--memory-swap", "96m", "--cpus", "0.5", "one").ok()
+        for name in ("one", "two"):
+            key = inspect(engine, name)["Id"]
+            root = engine.exec_root / "containers"
+            engine.orlop("proof", "--root", root, key).ok()
+        explained = engine.orlop("explain", "--container", "one").ok()
+        assert "networks are made by the engine" in explained.err
+
     def test_another_containers(self, engine: Engine) -> None:
         run(engine, "--name", "one")
         shown = ("cat", "/proc/net/fib_trie")
@@ -149,6 +162,22 @@ class TestNames:
             assert ask(engine, "one", "example.com").rcode() == dns.rcode.NOERROR
             thread.join()
         assert query_seen == ["example.com."]
+
+
+class TestTheHostsAddress:
+    """--add-host NAME:host-gateway."""
+
+    @pytest.mark.parametrize(
+        ("network", "where"),
+        [("front", "10.61.0.1"), ("host", "127.0.0.1"), ("none", ""), ("bridge", "")],
+    )
+    def test_in_every_network(self, engine: Engine, network: str, where: str) -> None:
+        engine.docker("network", "create", "--subnet", "10.61.0.0/24", "front").ok()
+        usual = json.loads(engine.docker("network", "inspect", "bridge").ok().out)[0]
+        gateway = where or usual["IPAM"]["Config"][0]["Gateway"]
+        words = ("--network", network, "--add-host", "box:host-gateway")
+        hosts = engine.docker("run", "--rm", *words, "host", "cat", "/etc/hosts").ok().out
+        assert f"{gateway}\tbox" in hosts
 
 
 class TestPorts:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 
@@ -109,6 +111,24 @@ class TestPublishedPorts:
         assert one.reaches("10.50.0.1", 8080) == "one 10.50.0.1"  # a hairpin
         assert one.reaches("fd50::1", 8080)
 
+    @pytest.mark.parametrize("bound", ["", "::1"])
+    def test_from_the_hosts_loopback6(self, site: Site, one: Place, bound: str) -> None:
+        lan = site.lan()
+        site.publish(tcp(8080, "fd50::2", 80, bound))
+        with bridges_filter_by_themselves():
+            assert site.host.reaches("::1", 8080) == "one fd50::1"
+        with bridges_filter_by_themselves(early=True):
+            assert site.host.cannot_reach("::1", 8080)
+        assert bool(lan.reaches("fd20::1", 8080)) == (not bound)
+
+    def test_two_networks_have_the_hosts_loopback6(self, site: Site, one: Place) -> None:
+        two = site.container(site.network("olt-b", "fd51::/64"), 2)
+        site.publish(tcp(8080, "fd50::2", 80))
+        site.publish(tcp(8081, "fd51::2", 80))
+        with two.serving(80, "two"), bridges_filter_by_themselves():
+            assert site.host.reaches("::1", 8080) == "one fd50::1"
+            assert site.host.reaches("::1", 8081) == "two fd51::1"
+
     def test_of_one_address(self, site: Site, one: Place) -> None:
         lan = site.lan()
         site.publish(tcp(8080, "10.50.0.2", 80, "127.0.0.1"))
@@ -124,6 +144,21 @@ class TestPublishedPorts:
                 _route_to_loopback(place, gateway)
                 assert place.cannot_reach("127.0.0.1", 90, source=str(place.addresses[0]))
 
+    @pytest.mark.parametrize("early", [True, False])
+    def test_loopback6_is_out_of_reach_of_the_wire(
+        self, site: Site, one: Place, early: bool
+    ) -> None:
+        """The bridge has a route to ::1, by which only answers come."""
+        lan = site.lan()
+        with (
+            site.host.serving(90, "secret", address="::1"),
+            bridges_filter_by_themselves(early=early),
+        ):
+            assert site.host.reaches("::1", 90) == "secret ::1"
+            for place, gateway in ((lan, "fd20::1"), (one, "fd50::1")):
+                _route_to_loopback6(place, gateway)
+                assert place.cannot_reach("::1", 90, source=str(place.addresses[1]))
+
     def test_taken_back(self, site: Site, one: Place) -> None:
         port = tcp(8080, "10.50.0.2", 80)
         site.publish(port)
@@ -135,6 +170,37 @@ class TestPublishedPorts:
         ports = [tcp(20000 + step, "10.50.0.2", 80) for step in range(10_000)]
         assert site.nftables.run("\n".join(firewall.add_ports(TABLE, ports))) is None
         assert site.host.reaches("127.0.0.1", 29_999)
+
+
+def _route_to_loopback6(place: Place, gateway: str) -> None:
+    """The same of ::1."""
+    import subprocess
+
+    def change() -> None:
+        for command in (
+            "ip -6 route del local ::1 dev lo table local",
+            f"ip -6 route add ::1 via {gateway}",
+        ):
+            subprocess.run(command.split(), check=True, capture_output=True)
+
+    place.do(change)
+
+
+@contextlib.contextmanager
+def bridges_filter_by_themselves(*, early: bool = False) -> Iterator[None]:
+    """Frames in a bridge are not shown to the packet filter, or are (br_netfilter)."""
+    setting = Path("/proc/sys/net/bridge/bridge-nf-call-ip6tables")
+    if not setting.exists():
+        if early:
+            pytest.skip("this kernel has no br_netfilter, or it is not loaded")
+        yield
+        return
+    before = setting.read_text()
+    setting.write_text("1" if early else "0")
+    try:
+        yield
+    finally:
+        setting.write_text(before)
 
 
 def _route_to_loopback(place: Place, gateway: str) -> None:

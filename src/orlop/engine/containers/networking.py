@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from orlop.engine.networks import Wired, check_joinable
 from orlop.errors import InvalidArgument, NotFound
-from orlop.intent.forms.network import HOST_GATEWAY
+from orlop.intent.etc_files import with_host_gateway
 from orlop.intent.request import AtPath, Network, NoNetwork
 from orlop.network.namespace import NAME_SERVER
 
@@ -25,23 +25,26 @@ _SHORT_ID = 12
 _LOOPBACK = "127.0.0.1"
 
 
-def networked(container: str, request: Request, wired: Wired | None) -> Request:
-    """The request with the namespace and the names that its networks give; without, as it is.
+def networked(container: str, request: Request, wired: Wired | None, bridge: str) -> Request:
+    """The request with the namespace and the names that its networks give.
+
+    Without any, only a word for the host's address can be replaced. It is then that of the usual
+    bridge, as with Docker, though nothing leads there.
 
     Args:
         container: its id.
         request: with networks by name.
         wired: the namespace that has them.
+        bridge: the host's address at the usual bridge.
     """
     if wired is None:
-        return request
+        if not isinstance(request.namespaces.networks[0], NoNetwork):
+            return request
+        return request.replace(extra_hosts=with_host_gateway(request.extra_hosts, bridge))
     hostname = request.hostname or container[:_SHORT_ID]
     addresses = [one for end in wired.endpoints for one in end.addresses]
     gateway = next((one.gateway for one in addresses), "") or _LOOPBACK
-    extra = [
-        (name, gateway if address == HOST_GATEWAY else address)
-        for name, address in request.extra_hosts
-    ]
+    extra = with_host_gateway(request.extra_hosts, gateway)
     return request.replace(
         namespaces=request.namespaces.replace(networks=(AtPath(wired.path),)),
         extra_hosts=(*extra, *((hostname, one.address) for one in addresses)),

@@ -179,6 +179,11 @@ class Networks:
         """
         return self._directory.get(ref)
 
+    @property
+    def host_address(self) -> str:
+        """The host's address at the bridge of those who do not choose a network."""
+        return self.get(BRIDGE).subnets[0].gateway
+
     def endpoints(self, container: Container) -> tuple[Endpoint, ...]:
         """The networks that a container is in, or will be; none if it has another container's."""
         present = self._directory.of(container.id)
@@ -199,6 +204,15 @@ class Networks:
         if not container.is_running:
             return ""
         return hashlib.sha256(f"{network.id}{container.id}".encode()).hexdigest()
+
+    def present(self, container: Container) -> tuple[Endpoint, ...]:
+        """Its parts in networks as they are made; none if it does not run, or has no bridge."""
+        return self._directory.of(container.id)
+
+    @property
+    def table(self) -> str:
+        """The name of the engine's table of nftables."""
+        return table_name(self._key)
 
     def inside(self, network: NetworkObject) -> tuple[Endpoint, ...]:
         """The endpoints of running containers in a network."""
@@ -292,11 +306,12 @@ class Networks:
 
         Raises:
             NotFound: a network is gone.
+            Conflict: the host has come to reach the same addresses elsewhere.
             As `planning.new_endpoint` and `planning.bindings_of`.
         """
         modes = container.request.namespaces.networks
         asked = [mode for mode in modes if isinstance(mode, Network)]
-        known = [(self.get(mode.name), mode) for mode in asked]
+        known = [(self._undisputed(self.get(mode.name)), mode) for mode in asked]
         first = _gateway_place(known)
         ends = []
         for place, (network, mode) in enumerate(known):
@@ -318,6 +333,27 @@ class Networks:
         if ends:
             self._directory.join(*ends)
         return tuple(ends)
+
+    def _undisputed(self, network: NetworkObject) -> NetworkObject:
+        """The network, whose addresses lead nowhere else since it was made.
+
+        While it has no bridge others can take them: another engine, say. The default network, of
+        which nobody has chosen anything, moves then.
+        """
+        is_new = network.device and not self._wiring.has_bridge(network)
+        if not is_new or self._directory.inside(network):
+            return network
+        own = {ip_network(one.subnet) for one in network.subnets}
+        if not (disputed := own.intersection(self._wiring.routed_subnets())):
+            return network
+        if not network.is_default:
+            raise Conflict(
+                f"the host reaches {disputed.pop()}, a subnet of {network.name}, elsewhere",
+                hint="another device has it; make the network anew with another subnet",
+            )
+        moved = network.replace(subnets=self._planned(NetworkRequest(BRIDGE)).subnets)
+        self._directory.change(moved)
+        return moved
 
     def _links(self, container: Container) -> Pairs:
         return tuple((alias, self._find(name)) for name, alias in container.request.links)

@@ -89,6 +89,7 @@ def new_network(
         asked.internal,
         asked.attachable,
         device,
+        asked.ipv6 or any(":" in one.subnet for one in asked.subnets),
     )
 
 
@@ -161,7 +162,9 @@ def subnets_of(
     if asked.ipv4 and 4 not in versions:
         chosen = free_subnet(taken)
         found.insert(0, Subnet(str(chosen), str(chosen[1])))
-    wants_ipv6 = host_has_ipv6 and not is_on_wire if asked.ipv6 is None else asked.ipv6
+    # Who chooses some has chosen all, and a wire's own are not ours to give out.
+    may_have_ipv6 = host_has_ipv6 and not asked.subnets and not is_on_wire
+    wants_ipv6 = may_have_ipv6 if asked.ipv6 is None else asked.ipv6
     if wants_ipv6 and 6 not in versions:
         found.append(_unique_local(taken, seed))
     if not found:

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import json
 import logging
+import os
 import threading
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ from orlop.errors import (
     Unavailable,
     Unsupported,
 )
-from orlop.kernel import links
+from orlop.kernel import links, netns
 from orlop.kernel.nftables import Nftables, Refused
 from orlop.kernel.rtnetlink import Socket
 from orlop.network import bridge, endpoint, firewall, host_firewall, namespace
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from orlop.engine.network import Endpoint, NetworkObject
     from orlop.network.addresses import Address, Subnet
+    from orlop.network.host_firewall import Json
     from orlop.network.namespace import Namespace
 
 _IDLE = 4
@@ -139,6 +141,10 @@ class Wiring:
             for route in found
             if route.prefix
         )
+
+    def has_bridge(self, network: NetworkObject) -> bool:
+        """Whether its bridge is there, as far as it was made here."""
+        return network.id in self._bridges
 
     def wire(self, inner: Namespace, ends: Iterable[Endpoint], rates: Rates = UNLIMITED) -> None:
         """The namespace has a device in each network, and published ports lead to it.
@@ -313,12 +319,23 @@ class Wiring:
             return
         for rule in copy.skipped:
             _log.warning("a rule in %s cannot be copied and does not hold for ports", rule)
-        refused = self.nftables.run_json(json.dumps({"nftables": copy.commands}))
+        taken = self._write_copy(copy.commands)
+        self._copied = copy.commands
+        self._copied_rules = sum("rule" in command.get("add", ()) for command in taken)
+        self._expect()
+
+    def _write_copy(self, commands: tuple[Json, ...]) -> tuple[Json, ...]:
+        """Performs what copies the host's rules; returns what of it the kernel takes."""
+        refused = self.nftables.run_json(_as_json(commands))
+        if refused is None:
+            return commands
+        fd, taken = netns.make(lambda: _taken_one_by_one(commands))
+        os.close(fd)
+        _log.warning("%d of the host's rules cannot be copied", len(commands) - len(taken))
+        refused = self.nftables.run_json(_as_json(taken))
         if refused is not None:
             raise Unavailable(f"the host's rules cannot be copied: {refused.reason}")
-        self._copied = copy.commands
-        self._copied_rules = sum("rule" in command.get("add", ()) for command in copy.commands)
-        self._expect()
+        return taken
 
     def _open_ports(self) -> set[tuple[str, int]]:
         """The ports that are published without an address."""
@@ -456,6 +473,16 @@ class Wiring:
                 self._socket = None
             if self._nftables is not None:
                 self._nftables.close()
+
+
+def _taken_one_by_one(commands: tuple[Json, ...]) -> tuple[Json, ...]:
+    """Those of the commands that the present namespace takes, each for itself."""
+    with Nftables() as nftables:
+        return tuple(one for one in commands if nftables.run_json(_as_json([one])) is None)
+
+
+def _as_json(commands: Iterable[Json]) -> str:
+    return json.dumps({"nftables": list(commands)})
 
 
 def _bridge_of(network: NetworkObject) -> Bridge:

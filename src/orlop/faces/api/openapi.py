@@ -36,8 +36,9 @@ _ERRORS = {
 }
 _DESCRIPTION = """\
 The Docker Engine API, as far as orlop serves it, and further paths for what Docker does not have: \
-explain, proof, why. Each path can be had with a version in front (/v1.24 to /v{newest}). Members \
-of answers are Docker's; https://docs.docker.com/reference/api/engine/ tells what they mean."""
+explain, proof, reach, why. Each path can be had with a version in front (/v1.24 to /v{newest}). \
+Members of answers are Docker's; https://docs.docker.com/reference/api/engine/ tells what they \
+mean."""
 
 
 def document(routes: Iterable[Route]) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def run(values: Values, screen: Screen) -> int:
         return _change(_CHANGES[name], *wanted)
     if len(wanted) > 1:
         raise InvalidArgument("one port at a time", hint="or add, or rm, before the container")
-    port = _port(wanted[0]) if wanted else ""
+    port = port_and_protocol(wanted[0]) if wanted else ""
     found = Client().get(f"/containers/{part(name)}/json")
     ports: Bindings = (found.get("NetworkSettings") or {}).get("Ports") or {}
     if port:
@@ -59,7 +59,12 @@ def _change(action: str, container: str, *ports: str) -> int:
     return 0
 
 
-def _port(text: str) -> str:
+def port_and_protocol(text: str) -> str:
+    """A port of a container as the API writes it, "80/tcp".
+
+    Raises:
+        InvalidArgument: it is none.
+    """
     number, slash, protocol = text.partition("/")
     if not number.isdecimal() or not 0 < int(number) <= _MOST:
         raise InvalidArgument(f"{text!r} is not a port", hint="as 80 or 53/udp")

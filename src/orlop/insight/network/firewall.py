@@ -55,7 +55,7 @@ def parse_nftables(document: Mapping[str, Any], text: str) -> tuple[Chain, ...]:
         text: the same ruleset, printed with handles. A rule that is not in it (it was added in
             between) is shown by its JSON.
     """
-    words = _rule_texts(text)
+    words = rule_texts(text)
     chains: dict[tuple[str, str, str], Chain] = {}
     for entry in document.get("nftables", ()):
         for kind, it in entry.items():
@@ -70,8 +70,12 @@ def parse_nftables(document: Mapping[str, Any], text: str) -> tuple[Chain, ...]:
     return tuple(chains.values())
 
 
-def _rule_texts(text: str) -> dict[tuple[str, str, int], str]:
-    """The line of each handle (that of a rule or a chain), by family and table."""
+def rule_texts(text: str) -> dict[tuple[str, str, int], str]:
+    """The line of each handle (that of a rule or a chain), by family and table.
+
+    Args:
+        text: a ruleset in nft's language, printed with handles.
+    """
     found = {}
     family = table = ""
     for line in text.splitlines():

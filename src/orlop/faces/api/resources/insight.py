@@ -1,4 +1,4 @@
-"""What Docker's API lacks: explain, proof, why, trace.
+"""What Docker's API lacks: explain, proof, reach, why, trace.
 
 Documents are those of `orlop explain --json` and `orlop proof --json`: docs/json.md.
 """
@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from orlop.engine.blocking import in_thread
 from orlop.errors import InvalidArgument, WrongState
 from orlop.faces.api import answers, bodies
+from orlop.faces.api.rendering.reach import document as reach_document
 from orlop.faces.api.resources.containers.life import ContainerCreate
-from orlop.faces.api.routes import Plain, Route
+from orlop.faces.api.routes import Call, Plain, Route
 from orlop.intent.docker_json import from_docker
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from orlop.engine.container import Container
     from orlop.engine.containers import LastStart
     from orlop.engine.why import Why
+    from orlop.faces.api.bodies import NoBody
     from orlop.intent.request import Request
 
 
@@ -34,7 +38,8 @@ async def explain_body(call: Plain) -> StreamResponse:
     body = await bodies.raw(call.request)
     if not body.strip():
         raise InvalidArgument("there is nothing to explain without a body as create has it")
-    return answers.json(await in_thread(_explained, from_docker(bodies.document(body))))
+    request = await call.engine.containers.foreseen(from_docker(bodies.document(body)))
+    return answers.json(await in_thread(_explained, request))
 
 
 def _explained(request: Request) -> dict[str, object]:
@@ -99,6 +104,31 @@ def why_document(found: Why) -> dict[str, Any]:
     }
 
 
+class ReachQuery(msgspec.Struct, frozen=True):
+    """Which port; without one, all that are published or declared."""
+
+    port: str = ""
+
+
+async def reach(call: Call[ReachQuery, NoBody]) -> StreamResponse:
+    """Who can reach a container's ports, from where, and by which rule."""
+    port, protocol = _port(call.query.port)
+    found = await call.engine.reach.explain(call.name, port, protocol)
+    return answers.json(reach_document(found))
+
+
+def _port(text: str) -> tuple[int, str]:
+    """A port and its protocol; 0 for none."""
+    if not text:
+        return 0, "tcp"
+    number, slash, protocol = text.partition("/")
+    if not number.isdecimal() or not 0 < int(number) < 1 << 16:
+        raise InvalidArgument(f"{text!r} is not a port", hint="as 80 or 53/udp")
+    if slash and protocol not in ("tcp", "udp", "sctp"):
+        raise InvalidArgument(f"{protocol!r} is not a protocol", hint="tcp, udp or sctp")
+    return int(number), protocol or "tcp"
+
+
 _ONE = "/containers/{name}"
 
 ROUTES = (
@@ -106,5 +136,6 @@ ROUTES = (
     Route("GET", f"{_ONE}/explain", explain, "explain the start of a container"),
     Route("GET", f"{_ONE}/proof", proof, "prove what isolates a container"),
     Route("GET", f"{_ONE}/trace", trace, "how long each operation of its start took"),
+    Route("GET", f"{_ONE}/reach", reach, "who can reach its ports", query=ReachQuery),
     Route("GET", f"{_ONE}/why", why, "why a container has ended"),
 )

@@ -26,6 +26,7 @@ _OF_ALL: Mapping[str, str] = {
     "pause": RUNNING,
     "port": CONTAINER,
     "proof": TARGET,
+    "reach": RUNNING,
     "pull": IMAGE,
     "push": IMAGE,
     "rename": CONTAINER,

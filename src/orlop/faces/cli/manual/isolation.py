@@ -39,6 +39,17 @@ PAGES = {
         status="0 if all is as it was asked, 3 if something is not, 1 if it could not be read.",
         see=("compare", "explain", "why"),
     ),
+    "reach": Page(
+        """
+        Tells who can reach the ports of a container that runs: this host, its neighbours at each
+        device, others beyond them, containers of the same and of other networks; and by which
+        rule. It reads all rules of nftables and of iptables-nft there are, whoever has made them,
+        with addresses, routes and settings, and follows a connection through them, there and back.
+        Nothing is sent. Where that cannot be told (a rule of an extension, a limit) it says
+        `depends`, and on which rules. Without PORT it tells of all that are published or declared.
+        """,
+        see=("port", "network inspect", "proof"),
+    ),
     "why": Page(
         """
         Tells in plain words why a container has ended: its exit status or signal, who was killed
