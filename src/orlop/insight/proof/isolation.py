@@ -58,4 +58,14 @@ def _joined(found: Isolation, entry: Namespace, observed: str, note: str) -> Row
         inode = os.stat(entry.path or "").st_ino
     except OSError:
         return Row(found.kind, observed, asked, NOT_ASKED, "there is nothing at that path any more")
+    if inode != found.inode and _is_descriptor(entry.path or ""):
+        # Numbers are given again: it has not been that namespace for longer than the start took.
+        passed_on = "one that the engine had made, or opened"
+        return Row(found.kind, observed, passed_on, NOT_ASKED, note)
     return compared(found.kind, observed, asked, same=inode == found.inode, note=note)
+
+
+def _is_descriptor(path: str) -> bool:
+    """Whether a path is that of a process's descriptor (/proc/PID/fd/N)."""
+    words = path.split("/")
+    return len(words) == 5 and words[1] == "proc" and words[3] == "fd"
