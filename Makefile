@@ -26,7 +26,7 @@ unit: setup
 	$(PYTEST) tests/unit
 
 itest: setup
-	$(PYTEST) -p no:randomly tests/integration
+	scripts/itest
 
 vm-test: setup  ## the tests of cgroup v2, AppArmor and SELinux, in a virtual machine
 	scripts/vm-test
@@ -50,6 +50,8 @@ fuzz: setup
 bench: setup  ## the runtime, then the engine, beside their peers
 	$(PYTHON) -m bench
 	$(PYTHON) -m bench.containers
+	$(PYTHON) -m bench.networks
+	$(PYTHON) -m bench.pulling
 	$(PYTHON) -m bench.observing
 	$(PYTHON) -m bench.shim
 

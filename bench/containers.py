@@ -1,8 +1,8 @@
-"""`python -m bench.containers [--quick]`: whole lives of containers, beside dockerd and crun.
+"""`python -m bench.containers [--quick]`: whole lives of containers, beside dockerd, podman, crun.
 
-A container of a program that ends at once: by the docker command with both engines, by `orlop`, and
-by the API alone beside `crun run`. Then a list of 200 containers, 300 containers in a row, and the
-memory of the engine.
+A container of a program that ends at once: by the docker command with both engines, by `orlop` and
+podman, and by the API alone beside `crun run`. Then a list of 200 containers, 300 containers in a
+row, and the memory of the engine.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bench import runtime_run
+from bench.build import compile_helper
 from bench.dockerd import IMAGE, running_dockerd
 from bench.engine import running_engine
 from bench.harness import Called, Series, interleave
 from bench.marks import Mark
 from bench.observing import DOCKER, ORLOP, Peer, command_of, quiet
 from bench.place import Place
+from bench.podman import podman_of_its_own
 from bench.tables import marks_table, progress, say, series_table
 from orlop.client import Client
 from orlop.intent.docker_json import to_docker
@@ -32,23 +34,30 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.harness import Subject
+    from bench.podman import Podman
 
 RUN_RATIO, OWN_RATIO, LIST_RATIO = 0.15, 0.3, 1.0
 OVER_CRUN_MS, ENGINE_MB = 5.0, 80.0
 LISTED, IN_A_ROW = 200, 300
+PAUSE = "/bin/pause"
 _RUN = ("run", "--rm", "--network=none")
+_OWN = "orlop run --rm"
+_DOCKER, _PODMAN = f"docker run --rm ({DOCKER})", "podman run --rm"
 
 
-def run_subjects(peers: Sequence[Peer]) -> Iterator[Subject]:
-    """From the command to its end, without and with a bridge of the engine's own."""
+def run_subjects(peers: Sequence[Peer], podman: Podman | None) -> Iterator[Subject]:
+    """From the command to its end."""
+    if podman is not None:
+        command = podman.run_command(*_RUN[1:], IMAGE, "/bin/true")
+        yield Called(_PODMAN, partial(quiet, command))
     for peer in peers:
-        words = (*_RUN, peer.image, "/bin/true")
+        words = (*_RUN, IMAGE, "/bin/true")
         yield Called(f"docker run --rm ({peer.name})", partial(quiet, peer.daemon.command(*words)))
         if peer.name == ORLOP:
-            yield Called("orlop run --rm", partial(quiet, command_of(peer, *words)))
-            bridged = (*_RUN[:2], peer.image, "/bin/true")
-            name = f"docker run --rm, on a bridge ({peer.name})"
-            yield Called(name, partial(quiet, peer.daemon.command(*bridged)))
+            yield Called(_OWN, partial(quiet, command_of(peer, *words)))
+            name = f"docker run --rm, of the host's files ({peer.name})"
+            hosts = peer.daemon.command(*_RUN, "host", "/bin/true")
+            yield Called(name, partial(quiet, hosts))
 
 
 class Cycle:
@@ -56,7 +65,7 @@ class Cycle:
 
     def __init__(self, url: str) -> None:
         self._client = Client(url)
-        self._body = to_docker(parse_run(["--network=none", "host", "/bin/true"]))
+        self._body = to_docker(parse_run(["--network=none", IMAGE, "/bin/true"]))
 
     def __call__(self) -> int:
         """Lets a container live; returns its exit status."""
@@ -85,7 +94,7 @@ def in_a_row(engine: Peer) -> tuple[float, float]:
     times = []
     for number in range(IN_A_ROW):
         began = time.perf_counter()
-        engine.start(f"row{number}", "/bin/sleep", "10000")
+        engine.start(f"row{number}", PAUSE)
         times.append(time.perf_counter() - began)
     return statistics.median(times[:30]), statistics.median(times[-30:])
 
@@ -107,28 +116,25 @@ def measure(place: Place, scale: float) -> tuple[list[dict[str, Series]], list[M
     with ExitStack() as stack:
         peers = []
         if engine := stack.enter_context(running_engine(place)):
-            peers.append(Peer(ORLOP, engine, "host"))
+            peers.append(Peer(ORLOP, engine))
         if daemon := stack.enter_context(running_dockerd(place)):
-            peers.append(Peer(DOCKER, daemon, IMAGE))
+            peers.append(Peer(DOCKER, daemon))
         for peer in peers:
             stack.callback(peer.remove_all)
-        runs = interleave("run", list(run_subjects(peers)), 8 * scale, progress)
+        podman = stack.enter_context(podman_of_its_own(place))
+        runs = interleave("run", list(run_subjects(peers, podman)), 8 * scale, progress)
         cycles = interleave("cycle", list(cycle_subjects(place, peers[0])), 3 * scale, progress)
         for peer in peers:
             progress(f"{peer.name}: {LISTED} containers")
             for number in range(LISTED):
-                peer.ok("create", "--name", f"c{number}", "--network=none", peer.image, "/bin/true")
+                peer.ok("create", "--name", f"c{number}", "--network=none", IMAGE, "/bin/true")
         lists = interleave("list", list(list_subjects(peers)), 2 * scale, progress)
         peers[0].remove_all()
         first, last = in_a_row(peers[0])
         marks = [
             Mark("docker run --rm to dockerd's", RUN_RATIO, _ratio(runs, "docker run --rm"), "x"),
-            Mark(
-                "orlop run --rm to docker's",
-                OWN_RATIO,
-                runs["orlop run --rm"].median / runs[f"docker run --rm ({DOCKER})"].median,
-                "x",
-            ),
+            Mark("orlop run --rm to docker's", OWN_RATIO, _own(runs, _DOCKER), "x"),
+            Mark("orlop run --rm to podman's", OWN_RATIO, _own(runs, _PODMAN), "x"),
             Mark("API cycle above crun run", OVER_CRUN_MS, _above_crun(cycles), "ms"),
             Mark(f"docker ps of {LISTED}", LIST_RATIO, _ratio(lists, "docker ps -a"), "x"),
             Mark(f"last of {IN_A_ROW} in a row to the first", 1.0, last / first, "x"),
@@ -139,6 +145,11 @@ def measure(place: Place, scale: float) -> tuple[list[dict[str, Series]], list[M
 
 def _ratio(series: dict[str, Series], name: str) -> float | None:
     ours, theirs = (series.get(f"{name} ({whose})") for whose in (ORLOP, DOCKER))
+    return ours.median / theirs.median if ours and theirs else None
+
+
+def _own(series: dict[str, Series], name: str) -> float | None:
+    ours, theirs = series.get(_OWN), series.get(name)
     return ours.median / theirs.median if ours and theirs else None
 
 
@@ -155,6 +166,7 @@ def main() -> None:
     if os.geteuid():
         parser.exit(1, "bench: starting containers needs root\n")
     with Place() as place:
+        compile_helper("pause", place.rootfs / "bin")
         readings, marks = measure(place, scale)
     progress("\n")
     titles = ("From the command to its end", "By the API", f"A list of {LISTED}")

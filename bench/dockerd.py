@@ -1,4 +1,7 @@
-"""A dockerd of the benchmark's own, if the machine has one: its data, socket and cgroups."""
+"""A dockerd of the benchmark's own, if the machine has one: its data, socket and cgroups.
+
+With `network` it has a network namespace of its own, too, where it may make its bridge and rules.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,11 @@ if TYPE_CHECKING:
 
 IMAGE = "bench"
 _START_TAKES_S = 30.0
+_WITH_NETWORK = ("unshare", "--mount", "--net", "dockerd")
+_WITHOUT_NETWORK = (
+    *("unshare", "--mount", "dockerd", "--bridge=none", "--iptables=false"),
+    *("--ip6tables=false", "--ip-masq=false"),
+)
 
 
 @dataclass(frozen=True)
@@ -31,10 +39,14 @@ class Daemon:
 
 
 @contextlib.contextmanager
-def running_dockerd(place: Place) -> Iterator[Daemon | None]:
+def running_dockerd(place: Place, *, network: bool = False) -> Iterator[Daemon | None]:
     """The daemon, or None where there is none; ended with the context.
 
     It has a mount namespace of its own, so that no mount is left when it ends.
+
+    Args:
+        place: where.
+        network: its containers can have a network, within a network namespace of its own.
     """
     if not shutil.which("dockerd") or not shutil.which("docker"):
         yield None
@@ -45,8 +57,8 @@ def running_dockerd(place: Place) -> Iterator[Daemon | None]:
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(
             [
-                *("unshare", "--mount", "dockerd", "--bridge=none", "--iptables=false"),
-                *("--ip6tables=false", "--ip-masq=false", f"--cgroup-parent=/{place.tag}-docker"),
+                *(_WITH_NETWORK if network else _WITHOUT_NETWORK),
+                f"--cgroup-parent=/{place.tag}-docker",
                 *(f"--data-root={directory / 'root'}", f"--exec-root={directory / 'exec'}"),
                 *(f"--pidfile={directory / 'pid'}", f"--host=unix://{daemon.socket}"),
             ],
@@ -54,7 +66,7 @@ def running_dockerd(place: Place) -> Iterator[Daemon | None]:
             stderr=log,
         )
     try:
-        yield daemon if _answers(daemon, process) and _import(daemon, place.rootfs) else None
+        yield daemon if _answers(daemon, process) and import_image(daemon, place) else None
     finally:
         process.terminate()
         process.wait()
@@ -69,8 +81,10 @@ def _answers(daemon: Daemon, process: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def _import(daemon: Daemon, rootfs: Path) -> bool:
-    archive = subprocess.run(["tar", "-C", rootfs, "-c", "."], check=True, capture_output=True)
+def import_image(daemon: Daemon, place: Place) -> bool:
+    """Whether the daemon has the benchmark's root file system as its image now."""
+    command: list[str | Path] = ["tar", "-C", place.rootfs, "-c", "."]
+    archive = subprocess.run(command, check=True, capture_output=True)
     return _succeeds(daemon.command("import", "-", IMAGE), archive.stdout)
 
 

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.dockerd import Daemon
+from bench.dockerd import Daemon, import_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,10 +21,14 @@ _START_TAKES_S = 10.0
 
 
 @contextlib.contextmanager
-def running_engine(place: Place) -> Iterator[Daemon | None]:
+def running_engine(place: Place, *, network: bool = False) -> Iterator[Daemon | None]:
     """The engine, or None where it cannot be measured; ended with the context.
 
     Containers have to be gone by then: they would go on.
+
+    Args:
+        place: where.
+        network: it has a network namespace of its own, as a dockerd with a network has.
     """
     orlop = shutil.which("orlop", path=str(Path(sys.executable).parent))
     if not orlop or not shutil.which("docker"):
@@ -34,6 +38,7 @@ def running_engine(place: Place) -> Iterator[Daemon | None]:
     directory.mkdir()
     daemon = Daemon(run / "socket")
     command = [
+        *(("unshare", "--net") if network else ()),
         *(orlop, "daemon", "--data-root", str(directory / "data"), "--exec-root", str(run)),
         *("--cgroup-parent", f"/{place.tag}-engine", "-H", f"unix://{daemon.socket}"),
         *("--pidfile", str(directory / "pid")),
@@ -41,7 +46,7 @@ def running_engine(place: Place) -> Iterator[Daemon | None]:
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        yield daemon if _answers(daemon, process) else None
+        yield daemon if _answers(daemon, process) and import_image(daemon, place) else None
     finally:
         process.terminate()
         process.wait()

@@ -133,8 +133,10 @@ def interleave(
     subjects: Sequence[Subject],
     budget_s: float,
     progress: Callable[[str], None],
+    *,
+    warm_up: int = WARM_UP,
 ) -> dict[str, Series]:
-    """Measure the subjects in rounds for about `budget_s` seconds.
+    """Measure the subjects in rounds for about `budget_s` seconds, after so many that do not count.
 
     A subject that fails is reported through `progress` and left out. All subjects are closed.
     """
@@ -142,7 +144,7 @@ def interleave(
     alive = list(subjects)
     order = random.Random(1)
     deadline = time.monotonic() + budget_s
-    rounds = -WARM_UP
+    rounds = -warm_up
     while alive and (rounds < LEAST_ROUNDS or time.monotonic() < deadline):
         order.shuffle(alive)
         for subject in tuple(alive):

@@ -40,17 +40,10 @@ _FOREVER = ("/bin/sh", "-c", "while :; do sleep 1000; done")
 
 @dataclass(frozen=True)
 class Peer:
-    """A daemon with an image that has a shell.
-
-    Attributes:
-        name: of it.
-        daemon: it.
-        image: what its containers are made of.
-    """
+    """A daemon with the benchmark's image."""
 
     name: str
     daemon: Daemon
-    image: str
 
     def ok(self, *words: str) -> str:
         """What a command of the docker client has written; it has to succeed."""
@@ -63,7 +56,7 @@ class Peer:
 
     def start(self, name: str, *command: str) -> None:
         """A container without a network that goes on."""
-        self.ok("run", "-d", "--name", name, "--network=none", self.image, *command)
+        self.ok("run", "-d", "--name", name, "--network=none", IMAGE, *command)
 
     def remove_all(self) -> None:
         """None of its containers is left."""
@@ -129,7 +122,7 @@ def _prepare(peer: Peer, megabytes: int) -> None:
     options = () if peer.name == DOCKER else ("--log-opt", "max-size=-1")
     peer.ok(
         *("run", "--name", "writer", "--network=none", *options, "--log-driver=json-file"),
-        *("-d", peer.image, "/bin/sh", "-c", f"yes {_LINE} | head -n {lines}"),
+        *("-d", IMAGE, "/bin/sh", "-c", f"yes {_LINE} | head -n {lines}"),
     )
     peer.ok("wait", "writer")
 
@@ -139,9 +132,9 @@ def measure(place: Place, scale: float, megabytes: int) -> list[dict[str, Series
     with ExitStack() as stack:
         peers = []
         if engine := stack.enter_context(running_engine(place)):
-            peers.append(Peer(ORLOP, engine, "host"))
+            peers.append(Peer(ORLOP, engine))
         if daemon := stack.enter_context(running_dockerd(place)):
-            peers.append(Peer(DOCKER, daemon, IMAGE))
+            peers.append(Peer(DOCKER, daemon))
         for peer in peers:
             stack.callback(peer.remove_all)
             progress(f"{peer.name}: {CONTAINERS} containers")

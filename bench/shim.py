@@ -37,7 +37,7 @@ _LOG = ("--log-driver=json-file", "--log-opt=max-size=10m", "--log-opt=max-file=
 
 def written(peer: Peer, script: str) -> int:
     """Runs a container whose output goes nowhere but into its log; returns its exit status."""
-    name = peer.ok("run", "-d", "--network=none", *_LOG, peer.image, "/bin/sh", "-c", script)
+    name = peer.ok("run", "-d", "--network=none", *_LOG, IMAGE, "/bin/sh", "-c", script)
     status = int(peer.ok("wait", name))
     peer.ok("rm", name)
     return status
@@ -129,9 +129,9 @@ def main() -> None:
         peers = []
         pss: list[int] = []
         if engine := stack.enter_context(running_engine(place)):
-            peers.append(Peer(ORLOP, engine, "host"))
+            peers.append(Peer(ORLOP, engine))
         if daemon := stack.enter_context(running_dockerd(place)):
-            peers.append(Peer(DOCKER, daemon, IMAGE))
+            peers.append(Peer(DOCKER, daemon))
         readings = measure(peers, seconds, megabytes)
         if engine:
             pss = launcher_pss_kb(peers[0])

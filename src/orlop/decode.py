@@ -33,6 +33,21 @@ if TYPE_CHECKING:
     Field = tuple[str, Decoder[Any], object, str]
 
 
+def respelled(document: Mapping[str, T], names: Mapping[str, str]) -> dict[str, T]:
+    """The same object, in which the case of some names' letters does not count.
+
+    Args:
+        document: the object; a member that is spelt exactly so comes before one that is not.
+        names: those names, by their form in lower case.
+    """
+    found: dict[str, T] = {}
+    for key, value in document.items():
+        name = names.get(key.lower(), key)
+        if name == key or name not in document:
+            found[name] = value
+    return found
+
+
 class Mismatch(Exception):
     """A value does not fit its decoder.
 

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 HELP = Option(("--help", "-h"), FLAG, "show this help")
 
 
+_NOTHING: Mapping[str, str] = {}
+
+
 class Program(Record):
     """One program: its name and what it is, its verbs with a line for each, its own options.
 
@@ -39,6 +42,7 @@ class Program(Record):
         options: those in front of the verb.
         clusters: as `parse` has it, for the options of its verbs.
         topics: titles with some of the verbs, for the help; empty to list them all as they are.
+        elsewhere: what others have as a verb, and what to do here instead.
     """
 
     name: str
@@ -47,6 +51,7 @@ class Program(Record):
     options: tuple[Option, ...]
     clusters: bool = False
     topics: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    elsewhere: Mapping[str, str] = _NOTHING
 
     def check(self, verb: str) -> None:
         """The program has this verb.
@@ -55,7 +60,16 @@ class Program(Record):
             InvalidArgument: it has not.
         """
         if verb not in self.verbs:
-            raise InvalidArgument(f"there is no command {verb!r}", hint=f"see {self.name} --help")
+            raise InvalidArgument(f"there is no command {verb!r}", hint=self._instead_of(verb))
+
+    def _instead_of(self, verb: str) -> str:
+        """What somebody may have meant who has written this verb."""
+        if verb in self.elsewhere:
+            return self.elsewhere[verb]
+        from difflib import get_close_matches  # 10 ms, for those who have mistyped
+
+        meant = "".join(f"did you mean {one}? " for one in get_close_matches(verb, self.verbs, n=1))
+        return f"{meant}see {self.name} --help"
 
     def values(self, verb: str, module: ModuleType, words: Sequence[str]) -> Values | None:
         """What a verb was given; None if that was --help, which is shown then.
@@ -136,3 +150,8 @@ def load(name: str) -> ModuleType:
     """The module of this name; importlib would load `warnings` too."""
     __import__(name)
     return sys.modules[name]
+
+
+def load_verb(package: str, verb: str) -> ModuleType:
+    """The module of a verb."""
+    return load(f"{package}.{verb.replace('-', '_')}_")

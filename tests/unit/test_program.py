@@ -77,3 +77,17 @@ def test_help_of_a_verb_and_of_one_with_verbs_of_its_own(
     assert "usage: prog make COMMAND [ARGUMENTS]" in text
     assert "one  makes one" in text
     assert "options:" not in text
+
+
+@pytest.mark.parametrize(
+    ("verb", "hint"),
+    [
+        ("mkae", "did you mean make? see prog --help"),
+        ("frobnicate", "see prog --help"),
+        ("build", "buy it"),
+    ],
+)
+def test_what_was_meant_by_a_verb_that_there_is_not(verb: str, hint: str) -> None:
+    with pytest.raises(InvalidArgument, match="there is no command") as caught:
+        PROGRAM.replace(elsewhere={"build": "buy it"}).check(verb)
+    assert caught.value.hint == hint

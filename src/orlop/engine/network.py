@@ -19,6 +19,7 @@ MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
 HOST_IP = "com.docker.network.bridge.host_binding_ipv4"
 MTU = "com.docker.network.driver.mtu"
 PARENT, MACVLAN_MODE = "parent", "macvlan_mode"
+USUAL_MACVLAN_MODE = "bridge"
 
 
 class Subnet(Record):
@@ -77,6 +78,7 @@ class NetworkObject(Record):
         internal: nothing leaves or enters it.
         attachable: as it was asked.
         device: name of its bridge on the host, "" without one.
+        asks_ipv6: somebody has asked for IPv6, and not only got it.
     """
 
     id: str
@@ -89,6 +91,7 @@ class NetworkObject(Record):
     internal: bool = False
     attachable: bool = False
     device: str = ""
+    asks_ipv6: bool = False
 
     @property
     def has_ipv6(self) -> bool:

@@ -25,7 +25,7 @@ class Settings(Record):
         stop_timeout_s: how long a container may take to end by itself.
         ulimits: of containers that do not set them.
         shm_bytes: size of /dev/shm where nobody asks for one.
-        init: every container gets a small init, unless it says otherwise.
+        init: every container gets a small init.
         live_restore: containers go on when the engine ends; they always do, Docker's name for it.
         labels: of the engine itself, for `info`.
         registry_mirrors: URLs asked before Docker Hub.

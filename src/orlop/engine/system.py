@@ -6,6 +6,7 @@ import hashlib
 import os
 from typing import TYPE_CHECKING
 
+from orlop.engine.containers.copies import Copies
 from orlop.kernel import lsm
 from orlop.kernel.cgroup.detect import detect
 from orlop.kernel.features import read_features
@@ -35,6 +36,7 @@ class SystemFacts(Record):
         security: security modules and mechanisms that containers get, as "seccomp".
         forwards_ipv4: the host routes packets.
         rootless: the engine has no rights of root on the host.
+        copies: new containers get copies of their images, where others get overlays.
         warnings: what is missing, for people.
     """
 
@@ -52,6 +54,7 @@ class SystemFacts(Record):
     security: tuple[str, ...]
     forwards_ipv4: bool
     rootless: bool
+    copies: bool
     warnings: tuple[str, ...] = ()
 
 
@@ -64,6 +67,7 @@ class System:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._copies = Copies(settings)
 
     def facts(self) -> SystemFacts:
         """The facts as they are now; some files of /proc and /etc are read."""
@@ -85,6 +89,7 @@ class System:
             security=("seccomp", *_modules()),
             forwards_ipv4=_read("/proc/sys/net/ipv4/ip_forward").strip() == "1",
             rootless=os.geteuid() != 0,
+            copies=self._copies.are_wanted(),
             warnings=tuple(_warnings(controllers)),
         )
 

@@ -1,8 +1,8 @@
 """Devices of the Container Device Interface: what a vendor says that a container needs for one.
 
 Specifications are files in /etc/cdi and /run/cdi; of two that know one device, the one in /run
-counts. They are read as JSON. Those in YAML are not read; `nvidia-ctk cdi generate --format=json`
-writes JSON, and so do other vendors' tools. The specification's `intelRdt` is refused.
+counts. They are in JSON or in YAML, which is what `nvidia-ctk cdi generate` writes; the parser of
+the latter is imported only when there is such a file. The specification's `intelRdt` is refused.
 
 See: github.com/cncf-tags/container-device-interface SPEC.md, version 1.0.
 """
@@ -224,7 +224,7 @@ def read_specifications(directories: Iterable[str] = DIRECTORIES) -> Specificati
         found: dict[str, Edits] = {}
         for path in _files(directory):
             try:
-                found |= _without_twins(devices_of_spec(parse(_read(path))), found, path)
+                found |= _without_twins(devices_of_spec(_spec_in(path)), found, path)
             except OrlopError as error:
                 broken.append(f"{path}: {error}")
             except OSError as error:
@@ -243,24 +243,48 @@ def _files(directory: str) -> Iterator[str]:
             yield f"{directory}/{name}"
 
 
-def _read(path: str) -> bytes:
-    if not path.endswith(".json"):
-        raise Unsupported(
-            "a specification in YAML",
-            needs="JSON",
-            hint="as of `nvidia-ctk cdi generate --format=json`",
-        )
+def _spec_in(path: str) -> CdiSpec:
     with open(path, "rb") as file:
-        return file.read(_MOST_BYTES)
+        text = file.read(_MOST_BYTES)
+    return parse(text) if path.endswith(".json") else parse_yaml(text)
 
 
 def parse(text: bytes) -> CdiSpec:
-    """A specification.
+    """A specification in JSON.
 
     Raises:
         InvalidArgument: it is none.
     """
-    spec: CdiSpec = decode(_spec, jsontext.loads(text))
+    return _decoded(jsontext.loads(text))
+
+
+def parse_yaml(text: bytes) -> CdiSpec:
+    """A specification in YAML.
+
+    Raises:
+        InvalidArgument: it is none.
+        Unsupported: there is no parser.
+    """
+    try:
+        import yaml
+    except ImportError:
+        raise Unsupported(
+            "a specification in YAML",
+            needs="the Python package PyYAML",
+            hint="or JSON, as of `nvidia-ctk cdi generate --format=json`",
+        ) from None
+    try:
+        document = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = getattr(error, "problem", None) or "it is damaged"
+        mark = getattr(error, "problem_mark", None)
+        place = f" at line {mark.line + 1}" if mark else ""
+        raise InvalidArgument(f"is not YAML: {reason}{place}") from None
+    return _decoded(document)
+
+
+def _decoded(document: object) -> CdiSpec:
+    spec: CdiSpec = decode(_spec, document)
     return spec
 
 

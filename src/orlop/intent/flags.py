@@ -230,18 +230,28 @@ HANDLING = (
         "--health-cmd", "handling.health.test", "COMMAND", "tells whether it works", process.check
     ),
     _one(
-        "--health-interval", "handling.health.interval_ns", "TIME", "between checks", units.duration
+        "--health-interval",
+        "handling.health.interval_ns",
+        "TIME",
+        "between checks",
+        units.check_time,
     ),
-    _one("--health-timeout", "handling.health.timeout_ns", "TIME", "of one check", units.duration),
     _one(
-        "--health-start-period", "handling.health.start_period_ns", "TIME", "grace", units.duration
+        "--health-timeout", "handling.health.timeout_ns", "TIME", "of one check", units.check_time
+    ),
+    _one(
+        "--health-start-period",
+        "handling.health.start_period_ns",
+        "TIME",
+        "grace",
+        units.check_time,
     ),
     _one(
         "--health-start-interval",
         "handling.health.start_interval_ns",
         "TIME",
         "between checks at the start",
-        units.duration,
+        units.check_time,
     ),
     _one(
         "--health-retries", "handling.health.retries", "NUMBER", "failures", units.whole(0, 1 << 31)

@@ -176,6 +176,8 @@ class HostFacts(Record):
         kernel: major and minor version.
         node: its host name.
         cpus: how many it has.
+        online_cpus: the numbers of those that can be used; empty if that is not known.
+        memory_nodes: the numbers of its NUMA nodes, likewise.
         cgroup_v2: one cgroup hierarchy of the new kind has all controllers.
         controllers: those of all hierarchies, by their names there.
         swap_limit: memory and swap together can be limited.
@@ -193,6 +195,8 @@ class HostFacts(Record):
     kernel: tuple[int, int] = (6, 1)
     node: str = "host"
     cpus: int = 1
+    online_cpus: frozenset[int] = frozenset()
+    memory_nodes: frozenset[int] = frozenset()
     cgroup_v2: bool = True
     controllers: frozenset[str] = frozenset(("cpu", "cpuset", "io", "memory", "pids"))
     swap_limit: bool = True
@@ -220,6 +224,8 @@ def read_host_facts() -> HostFacts:
         kernel=features.kernel,
         node=os.uname().nodename,
         cpus=os.cpu_count() or 1,
+        online_cpus=frozenset(host.online_cpus()),
+        memory_nodes=frozenset(host.memory_nodes()),
         cgroup_v2=layout.mode == V2,
         controllers=frozenset(name for found in layout.hierarchies for name in found.controllers),
         swap_limit=limits_swap(layout),

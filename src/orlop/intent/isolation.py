@@ -35,8 +35,6 @@ _FIELDS = (
     ("cgroup", "cgroup"),
     ("user", "user"),
 )
-DEFAULT_NETWORKS = (Network().name, "bridge")
-"""The names of the network that a container is in when nobody chooses."""
 _SHORT_ID = 12
 
 
@@ -56,7 +54,7 @@ def namespaces_of(draft: Draft) -> tuple[Namespace, ...]:
 
 
 def mode_of(draft: Draft, kind: str) -> object:
-    """What is asked of a kind of namespace; a network that cannot be had yet is none."""
+    """What is asked of a kind of namespace; networks, which an engine makes, are none."""
     wanted = draft.request.namespaces
     match kind:
         case "network":
@@ -72,33 +70,19 @@ def network_of(draft: Draft) -> NetworkMode:
     first, *_ = draft.request.namespaces.networks
     if not isinstance(first, Network):
         return first
-    if first.name in DEFAULT_NETWORKS:
-        return NoNetwork()
-    raise _no_networks(draft.written("namespaces.networks[0]"))
-
-
-def _no_networks(what: str) -> Unsupported:
-    return Unsupported(
-        what,
-        needs="networks, which orlop does not have yet",
-        hint="--network none or --network host",
-    )
+    return NoNetwork()
 
 
 def check_network(draft: Draft) -> None:
-    """What is asked of the network fits to it; what cannot be had is said."""
+    """What is asked of the network fits to it; what is left to an engine is said."""
     request = draft.request
     asked = [draft.written(f"ports[{n}]") for n, port in enumerate(request.ports) if port.published]
     asked += [draft.written("publish_all")] if request.publish_all else []
     match request.namespaces.networks[0]:
-        case Network(name):
-            for what in draft.all_written("links"):
-                raise _no_networks(what)
-            if name not in DEFAULT_NETWORKS:
-                raise _no_networks(draft.written("namespaces.networks[0]"))
-            draft.warn("there are no networks yet: the container has its loopback only")
-            for what in dict.fromkeys(asked):
-                draft.warn(f"{what} has no effect yet: nothing of the container is published")
+        case Network():
+            draft.warn("networks are made by the engine; here the container has its loopback only")
+            for what in dict.fromkeys((*asked, *draft.all_written("links"))):
+                draft.warn(f"{what} has no effect here, without the engine's networks")
         case Host() | NoNetwork() as mode:
             name = "host's" if isinstance(mode, Host) else "loopback"
             for what in dict.fromkeys(asked):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orlop.decode import number_list
 from orlop.errors import InvalidArgument, Unsupported
 from orlop.intent import docker_defaults as defaults
 from orlop.intent.docker_defaults import DEFAULT, OURS
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 _MIN_MEMORY = 6 << 20
 _PERIOD_US = 100_000
 _NANO = 10**9
+_WITHOUT_KERNEL_MEMORY = (5, 16)  # Linux from there on ignores this limit of v1
+_MOST_NUMBERS = 1 << 16
+_SHOWN = 8
+_numbers = number_list(_MOST_NUMBERS)
 
 
 def resources_of(draft: Draft) -> Resources:
@@ -75,11 +80,21 @@ def _memory(draft: Draft) -> Memory | None:
         draft.note("linux.resources.memory.swap", cause)
     if limits.oom_kill_disable:
         _note(draft, "memory.disableOOMKiller", "oom_kill_disable")
+        if limits.memory_bytes is None:
+            draft.warn(
+                f"{draft.written('limits.oom_kill_disable')} without a limit of memory: the whole"
+                " host can run out of it"
+            )
+    kernel = limits.kernel_memory_bytes
+    if kernel is not None and draft.host.kernel >= _WITHOUT_KERNEL_MEMORY:
+        written = draft.written("limits.kernel_memory_bytes")
+        draft.warn(f"{written} has no effect: Linux does not limit this by itself any more")
+        kernel = None
     found = Memory(
         limit=limits.memory_bytes,
         reservation=limits.memory_reservation_bytes,
         swap=swap,
-        kernel=limits.kernel_memory_bytes,
+        kernel=kernel,
         swappiness=limits.swappiness,
         disable_oom_killer=True if limits.oom_kill_disable else None,
     )
@@ -153,6 +168,17 @@ def _check_cpu(draft: Draft) -> None:
         raise _refuse(draft, "cpu_period_us", "must be from 1000 to 1000000 (1 ms to 1 s)")
     if quota is not None and quota != -1 and quota < 1000:
         raise _refuse(draft, "cpu_quota_us", "must be at least 1000 (1 ms)")
+    _check_numbers(draft, "cpus", draft.host.online_cpus)
+    _check_numbers(draft, "memory_nodes", draft.host.memory_nodes)
+
+
+def _check_numbers(draft: Draft, field: str, available: frozenset[int]) -> None:
+    """Each of them is there; else the kernel would say ERANGE or EINVAL, and not of what."""
+    asked = _numbers(getattr(draft.request.limits, field)) if available else ()
+    missing = [str(number) for number in asked if number not in available]
+    if missing:
+        has = ",".join(map(str, sorted(available)))
+        raise _refuse(draft, field, f"the host has {has}, not {','.join(missing[:_SHOWN])}")
 
 
 def _pids(draft: Draft) -> int | None:

@@ -85,6 +85,22 @@ def duration(text: str) -> int:
     return total
 
 
+LEAST_CHECK_NS = 10**6
+"""No time of a health check is shorter."""
+
+
+def check_time(text: str) -> int:
+    """Nanoseconds of a time of a health check, 0 for the image's.
+
+    Raises:
+        InvalidArgument: it is none, or shorter than a millisecond.
+    """
+    found = duration(text)
+    if 0 < found < LEAST_CHECK_NS:
+        raise InvalidArgument("is not at least 1ms")
+    return found
+
+
 _BITS = {
     unit: power * bits
     for prefix, power in (("", 1), ("k", 10**3), ("m", 10**6), ("g", 10**9), ("t", 10**12))

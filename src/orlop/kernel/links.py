@@ -44,7 +44,7 @@ _BR_MCAST_SNOOPING = 23
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS = 1, 2, 8
 _NODAD = 0x02
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_TABLE = 1, 4, 5, 6, 15
-_UP = 1
+_UP, _LOOPBACK = 1, 8
 _MAIN_TABLE, _LOCAL_TABLE, _BOOT, _UNIVERSE, _LINK_SCOPE = 254, 255, 3, 0, 253
 _UNICAST, _LOCAL, _LAST_RESORT = 1, 2, 1 << 16
 
@@ -69,6 +69,7 @@ class Link(Record):
     mac: str
     mtu: int
     alias: str
+    is_loopback: bool = False
 
 
 class Route(Record):
@@ -273,6 +274,7 @@ def _link(body: bytes) -> Link:
         found.get(_ADDRESS, b"").hex(":"),
         int.from_bytes(found.get(_MTU, b""), "little"),
         found.get(_IFALIAS, b"").rstrip(b"\0").decode(errors="replace"),
+        bool(flags & _LOOPBACK),
     )
 
 

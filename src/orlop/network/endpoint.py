@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from orlop.errors import NotFound
+from orlop.errors import Conflict, NotFound, OrlopError, SyscallError
 from orlop.kernel import links
 from orlop.records import Record
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _MOST_NAME = 15
 _IPV4, _IPV6 = 2, 10
+_EBUSY, _EINVAL = 16, 22
 
 
 class Endpoint(Record):
@@ -82,15 +83,32 @@ def wire_macvlan(
 
     Raises:
         NotFound: there is no such device.
-        SyscallError: the kernel refuses.
+        Conflict: it does something else with what it receives, as a port of a bridge does.
+        SyscallError: the kernel refuses; no device is left.
     """
     index = links.link_by_name(host, parent).index
     own = links.add_macvlan(
         endpoint.inner, index, namespace.fd, mode, mtu=endpoint.mtu, mac=endpoint.mac
     )
-    host.do(own)
-    inner = links.link_by_name(namespace.socket, endpoint.inner)
-    namespace.socket.do(*_configuration(inner.index, endpoint))
+    try:
+        host.do(own)
+    except SyscallError as error:
+        raise _why_not_on(parent, error) from None
+    try:
+        inner = links.link_by_name(namespace.socket, endpoint.inner)
+        namespace.socket.do(*_configuration(inner.index, endpoint))
+    except BaseException:
+        disconnect(namespace, endpoint.inner)
+        raise
+
+
+def _why_not_on(parent: str, error: SyscallError) -> OrlopError:
+    if error.errno in (_EBUSY, _EINVAL):
+        return Conflict(
+            f"the device {parent} cannot have another macvlan",
+            hint="it is a port of a bridge, or has one in the mode passthru",
+        )
+    return error
 
 
 def _configuration(index: int, endpoint: Endpoint) -> list[Message]:

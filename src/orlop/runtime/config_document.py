@@ -41,8 +41,8 @@ _NUMBER_LISTS = frozenset(
 )
 
 
-def document(record: Spec | Profile) -> dict[str, Any]:
-    """The JSON value of a configuration, or of a seccomp profile; not to be changed."""
+def document(record: Spec | Profile | Resources) -> dict[str, Any]:
+    """The JSON value of a configuration, or of a part of one; not to be changed."""
     return _object(record)
 
 

@@ -128,11 +128,16 @@ class TestRun:
 
 @pytest.mark.parametrize("version", ["1.24", "1.30", "1.40", "1.44"])
 def test_older_versions(engine: Engine, version: str) -> None:
-    """Clients of these versions run containers, and nothing is left of them."""
+    """Clients of these versions run containers, and nothing is left of them.
+
+    Those before 1.25 remove the container themselves and end with the event that tells them so;
+    if that is there before the answer, they complain of their own haste.
+    """
     environment = {**engine.environment, "DOCKER_API_VERSION": version}
     words = ["docker", "run", "--rm", "-i", *PLAIN, "sh", "-c", "cat; exit 3"]
     result = execute(words, env=environment, stdin="typed")
-    assert (result.status, result.out, result.err) == (3, "typed", "")
+    assert (result.status, result.out) == (3, "typed")
+    assert result.err == "" or (version == "1.24" and "context canceled" in result.err)
     assert execute(["docker", "ps", "-aq"], env=environment).ok().out == ""
     execute(["docker", "image", "inspect", IMAGE], env=environment).ok()
 
@@ -340,6 +345,10 @@ class TestFiles:
         engine.docker("cp", f"{web}:/tmp/new/file", workspace / "back").ok()
         assert (workspace / "back").read_text() == "content"
         engine.docker("cp", f"{web}:/nothing", workspace).refused("/nothing")
+        nowhere = engine.docker("cp", workspace / "d/file", f"{web}:/nothing/").refused()
+        assert nowhere.err == "no such directory\n"  # and no word of a broken pipe
+        kinds = engine.docker("cp", workspace / "d/file", f"{web}:/etc/passwd/x").refused()
+        assert "level=error" not in kinds.err
 
     def test_copy_a_stream(self, engine: Engine, web: str, workspace: Path) -> None:
         with (workspace / "tar").open("wb") as out:

@@ -29,15 +29,16 @@ pytestmark = [
 ]
 
 
+@pytest.mark.requires_nftables
 class TestCompose:
-    """docker-compose 1.29, with the host's network until there are others."""
+    """docker-compose 1.29."""
 
     PROJECT = """
 version: "3.8"
 services:
   web:
     image: orlop-test
-    network_mode: host
+    ports: ["127.0.0.1::80"]
     command: ["sh", "-c", "echo web says $$NAME; cat /data/kept; exec probe wait"]
     environment: {NAME: hello}
     volumes: ["data:/data", "./conf:/conf:ro"]
@@ -45,12 +46,14 @@ services:
     labels: {tier: front}
   db:
     image: orlop-test
-    network_mode: host
     command: ["sh", "-c", "echo db > /data/kept; exec probe wait"]
     volumes: ["data:/data"]
+    networks: [default, back]
     healthcheck: {test: ["CMD", "test", "-e", "/data/kept"], interval: 1s}
 volumes:
   data: {}
+networks:
+  back: {ipam: {config: [{subnet: 10.88.0.0/24}]}}
 """
 
     @pytest.fixture
@@ -79,7 +82,10 @@ volumes:
         assert executed.out == "db\n"
         ran = self.compose(engine, project, "run", "--rm", "-T", "web", "echo", "once").ok()
         assert "once" in ran.out
-        self.compose(engine, project, "up", "-d").ok()  # nothing to do
+        reached = ("exec", "-T", "web", "busybox", "ping", "-c1", "-W5", "db")
+        self.compose(engine, project, *reached).ok()
+        assert self.compose(engine, project, "port", "web", "80").ok().out.startswith("127.0.0.1:")
+        self.compose(engine, project, "up", "-d", "--scale", "db=2").ok()  # one more is to be done
         self.compose(engine, project, "stop", "-t", "0", "web").ok()
         self.compose(engine, project, "start", "web").ok()
         self.compose(engine, project, "restart", "-t", "0", "db").ok()

@@ -72,7 +72,7 @@ def test_run_pulls_what_is_missing(engine: Engine, registry: Registry, name: str
 
 def test_without_rights(engine: Engine, registry: Registry, name: str) -> None:
     engine.docker("push", name).refused()
-    engine.docker("pull", f"{registry.address}/other").refused()
+    engine.docker("pull", f"{registry.address}/other").refused("pull access denied for")
     words = ("login", "-u", registry.username, "--password-stdin", registry.address)
     engine.docker(*words, stdin="wrong").refused("does not accept")
 

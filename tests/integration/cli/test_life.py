@@ -53,6 +53,18 @@ def test_one_that_is_missing_does_not_keep_the_others(orlop: Orlop) -> None:
     assert (done.status, done.lines()) == (0, ["one", "two"])
 
 
+def test_details_of_a_log(orlop: Orlop) -> None:
+    options = ("labels=team,none", "env=COLOUR", "tag={{.Name}}")
+    flags = [word for option in options for word in ("--log-opt", option)]
+    flags += ["--name", "web", "-l", "team=red, blue", "-e", "COLOUR=ä"]
+    orlop("run", *with_image((*flags, "--", "sh", "-c", "echo out; echo err >&2"))).ok()
+    detail = "COLOUR=%C3%A4,tag=web,team=red%2C+blue"
+    done = orlop("logs", "--details", "web").ok()
+    assert (done.out, done.err) == (f"{detail} out\n", f"{detail} err\n")
+    orlop("run", *with_image(("--name", "plain", "--", "echo", "out"))).ok()
+    assert orlop("logs", "--details", "plain").ok().out == " out\n"
+
+
 def test_what_the_state_does_not_allow(orlop: Orlop) -> None:
     orlop.start("--name", "web", "--", "sleep", "1000")
     assert orlop("rm", "web").refused("running").status == 1

@@ -20,6 +20,15 @@ def test_the_head_of_a_table_is_bold(engine: Answering) -> None:
         assert "\033" not in session.screen.until("v10")
 
 
+def test_what_goes_wrong_is_red(engine: Answering) -> None:
+    environment = {**engine.environment, "TERM": "xterm"}
+    command = [str(PROGRAM), "volum\033[2J"]
+    with on_terminal(command, env=environment) as session:
+        assert "\033[31morlop:\033[0m there is no command" in session.screen.until("--help")
+    with on_terminal(command, env={**environment, "NO_COLOR": "1"}) as session:
+        assert "\033" not in session.screen.until("did you mean volume?")
+
+
 def test_usage_is_written_in_its_own_place_until_somebody_interrupts(engine: Answering) -> None:
     environment = {**engine.environment, "TERM": "xterm"}
     command = [str(PROGRAM), "-H", engine.url, "stats", "web"]

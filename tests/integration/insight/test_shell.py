@@ -11,6 +11,7 @@ import os
 import shlex
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -125,11 +126,17 @@ def parse(result: Result, keyring: str) -> Report:
     sections["mounts"] = sorted(map(mount, mountinfo.parse("\n".join(sections["mounts"]))))
     sections["environment"].sort()
     sections["session"] = [word == pid for word in " ".join(sections["session"]).split()]
-    sections["clocks"] = [int(line.split()[1]) // 1000 for line in sections["clocks"]]
+    sections["clocks"] = [ahead(*line.split()) for line in sections["clocks"]]
     sections["keyring"] = sections["keyring"] == [keyring]
     sections["dev"].sort()
     sections["modes"].sort()
     return Report(sections)
+
+
+def ahead(clock: str, seconds: str) -> int:
+    """How far a container's clock runs ahead of the host's, in thousands of seconds."""
+    now = time.clock_gettime(getattr(time, f"CLOCK_{clock.upper()}"))
+    return round((int(seconds) - now) / 1000)
 
 
 def mount(point: mountinfo.MountPoint) -> tuple[Any, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TypeVar
@@ -18,10 +19,21 @@ from orlop.network.bridge import Bridge
 from orlop.network.endpoint import Endpoint
 from orlop.network.firewall import Fence, Published
 from orlop.network.namespace import Namespace, make
+from tests.integration.support.deadlines import Deadline
 
 T = TypeVar("T")
 TABLE = "orlop_test"
 QUICKLY_S = 0.4
+GREETER = """
+import socket, sys
+name = sys.argv[1]
+server = socket.create_server(("::", 80), family=socket.AF_INET6, dualstack_ipv6=True)
+while True:
+    client, peer = server.accept()
+    client.sendall(f"{name} {peer[0].removeprefix('::ffff:')}".encode())
+    client.close()
+"""
+"""A program for `python3 -c` that says its name (its argument) and who asks, at port 80."""
 
 
 class Place:
@@ -37,13 +49,13 @@ class Place:
     def reaches(self, address: str, port: int) -> str:
         """What a TCP server there says, "" if it cannot be reached.
 
-        Patient: IPv6 notices up to a second later that a link is up, and the machine may be busy.
+        Patient: IPv6 notices up to a second later that a link is up, a server may not listen yet,
+        and the machine may be busy.
         """
-        for _ in range(8):
-            answer = self._ask(address, port, "")
-            if answer:
-                return answer
-        return ""
+        deadline = Deadline()
+        while not (answer := self._ask(address, port, "")) and not deadline.passed:
+            time.sleep(0.01)
+        return answer
 
     def cannot_reach(self, address: str, port: int, *, source: str = "") -> bool:
         """Whether nobody answers there."""
@@ -172,6 +184,7 @@ class Site:
             bridge.remove(self.socket, made)
         endpoint.unwire(self.socket, "lan")
         self.nftables.run(f"delete table inet {TABLE}")
+        self.nftables.close()
         self.socket.close()
 
     def _namespace(self) -> Namespace:

@@ -8,7 +8,6 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import dns.message
 import dns.query
@@ -16,6 +15,7 @@ import dns.rcode
 import pytest
 
 from orlop.kernel import netns
+from tests.integration.network.asking import address, answers, ask, inspect, run
 from tests.integration.network.places import Site
 from tests.integration.support.deadlines import eventually
 from tests.integration.support.engine import Engine
@@ -31,37 +31,6 @@ while True:
     client.close()
 """
 SERVER = "import http.server as h; h.test(h.SimpleHTTPRequestHandler, port=80, bind='::')"
-
-
-def run(engine: Engine, *words: str) -> str:
-    """The id of a container that goes on running."""
-    return engine.docker("run", "-d", *words, "host", "sleep", "1000").ok().out.strip()
-
-
-def inspect(engine: Engine, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(engine.docker("inspect", name).ok().out)[0]
-    return found
-
-
-def address(engine: Engine, name: str, network: str, *, ipv6: bool = False) -> str:
-    end = inspect(engine, name)["NetworkSettings"]["Networks"][network]
-    return str(end["GlobalIPv6Address" if ipv6 else "IPAddress"])
-
-
-def ask(engine: Engine, name: str, question: str, kind: str = "A", *, tcp: bool = False) -> Any:
-    """What the name server in a container says, asked over its network by dnspython."""
-    pid = inspect(engine, name)["State"]["Pid"]
-    fd = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
-    try:
-        query = dns.message.make_query(question, kind)
-        send = dns.query.tcp if tcp else dns.query.udp
-        return netns.within(fd, lambda: send(query, "127.0.0.11", timeout=5))
-    finally:
-        os.close(fd)
-
-
-def answers(response: Any) -> list[str]:
-    return sorted(record.to_text() for rrset in response.answer for record in rrset)
 
 
 def reached(port: int, host: str = "127.0.0.1") -> bool:
@@ -102,6 +71,19 @@ class TestAddresses:
         other = address(engine, "two", "six", ipv6=True)
         assert answers(ask(engine, "one", "two", "AAAA")) == [other]
         assert answers(ask(engine, "one", "two", "A")) == []
+
+    def test_proved_and_explained(self, engine: Engine) -> None:
+        """What the engine made for it is its own, also after a change of its limits."""
+        engine.docker("network", "create", "front").ok()
+        run(engine, "--name", "one", "--network", "front", "-m", "64m", "-p", "127.0.0.1::80")
+        run(engine, "--name", "two", "--network", "container:one")
+        engine.docker("update", "-m", "96m", "--memory-swap", "96m", "--cpus", "0.5", "one").ok()
+        for name in ("one", "two"):
+            key = inspect(engine, name)["Id"]
+            root = engine.exec_root / "containers"
+            engine.orlop("proof", "--root", root, key).ok()
+        explained = engine.orlop("explain", "--container", "one").ok()
+        assert "networks are made by the engine" in explained.err
 
     def test_another_containers(self, engine: Engine) -> None:
         run(engine, "--name", "one")

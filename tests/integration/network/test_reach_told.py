@@ -18,7 +18,8 @@ import pytest
 
 from orlop.kernel import netns
 from tests.integration.network.places import Place, Site
-from tests.integration.network.test_containers import inspect, reached, run
+from tests.integration.network.asking import inspect, run
+from tests.integration.network.test_containers import reached
 from tests.integration.support.deadlines import eventually
 from tests.integration.support.engine import Engine
 from tests.integration.support.runtimes import execute

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import bz2
 import gzip
 import io
@@ -51,6 +52,30 @@ def container(live: Live, state: str, flags: str = "", setup: str = SETUP) -> st
 @pytest.fixture(params=[RUNNING, STOPPED])
 def key(request: pytest.FixtureRequest, live: Live) -> str:
     return container(live, request.param)
+
+
+def test_a_slow_client_does_not_keep_a_container_from_starting(live: Live) -> None:
+    key = live.create("echo ready; while :; do sleep 0.1; done")
+    archive = packed(("file", b"late"))
+
+    async def main() -> None:
+        rest = asyncio.Event()
+
+        async def slowly() -> AsyncIterator[bytes]:
+            yield archive[:700]
+            await rest.wait()
+            yield archive[700:]
+
+        sending = asyncio.ensure_future(live.engine.archives.put(key, "/tmp", slowly()))
+        done, _ = await asyncio.wait({sending}, timeout=0.1)
+        assert not done
+        async with asyncio.timeout(20):
+            await live.containers.start(key)
+        rest.set()
+        await sending
+
+    live(main())
+    assert content(get(live, key, "/tmp/file"), "file") == b"late"
 
 
 class TestLooking:

@@ -11,6 +11,7 @@ import pytest
 from orlop.engine.archives import ADDED, DELETED, MODIFIED, Change
 from orlop.engine.containers.copies import Copies
 from orlop.errors import InvalidArgument, Unsupported
+from orlop.faces.api.rendering.containers import graph_driver, storage_driver
 from orlop.intent.flags import parse_run
 from tests.integration.storage.copies import content, export, get, members, packed, put
 from tests.integration.storage.test_commit import commit, finished
@@ -30,6 +31,13 @@ def test_a_container(live: Live) -> None:
     assert live.end(key) != 0  # it may not remove what is root's
     assert "tester" in live.log(key)
     assert not list(Path(live.get(key).directory).glob("layers/*"))
+
+
+def test_it_is_called_what_it_is(live: Live) -> None:
+    key = live.create("true")
+    assert live.engine.system.facts().copies
+    assert storage_driver(live.get(key)) == "vfs"
+    assert graph_driver(live.get(key)) == {"Name": "vfs", "Data": None}
 
 
 def test_its_files(live: Live) -> None:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from orlop.engine import host
 from orlop.engine.host import RememberingLookup
-from orlop.intent.host_image import HostImageFacts
+from orlop.engine.images.host import summary
+from orlop.intent.host_image import HostImageFacts, read_host_image
 
 FACTS = HostImageFacts()
+
+
+def test_the_image_host_is_as_old_as_the_last_change_of_it() -> None:
+    changed = max(Path(f"/{name}").stat().st_mtime_ns for name in read_host_image().shared)
+    assert summary().created_ns == changed
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from orlop.engine.database import Database
 from orlop.engine.events import Events
 from orlop.engine.network import Binding, Endpoint, NetworkObject, NetworkRequest, Subnet
 from orlop.engine.networks import Networks, check_joinable, planning
+from orlop.engine.networks.wiring import Wiring
 from orlop.errors import (
     AlreadyExists,
     Conflict,
@@ -128,12 +129,29 @@ class TestMaking:
         network = self.make(networks, subnets=subnets, internal=True, labels=(("a", "b"),))
         assert [one.gateway for one in network.subnets] == ["10.77.0.1", "fd77::1"]
         assert (network.internal, network.has_ipv6, network.has_ipv4) == (True, True, True)
+        assert network.asks_ipv6
+
+    def test_ipv6_that_nobody_asked_for(self, networks: Networks) -> None:
+        assert not self.make(networks).asks_ipv6
+        chosen = self.make(networks, name="other", subnets=(Subnet("10.78.0.0/16"),))
+        assert (chosen.has_ipv6, len(chosen.subnets)) == (False, 1)
 
     def test_one_family(self, networks: Networks) -> None:
         only_ipv6 = self.make(networks, ipv4=False, ipv6=True)
         assert (only_ipv6.has_ipv4, only_ipv6.has_ipv6) == (False, True)
         only_ipv4 = self.make(networks, name="other", ipv6=False)
         assert (only_ipv4.has_ipv4, only_ipv4.has_ipv6) == (True, False)
+
+    def test_on_a_wire_of_the_hosts(self) -> None:
+        """The subnet is the host's own; IPv6 is there only if it is asked for."""
+        lan = ip_network("10.77.0.0/24")
+        request = NetworkRequest(
+            "lan", "macvlan", (Subnet(str(lan)),), options=(("parent", "eth0"),)
+        )
+        made = planning.new_network(request, (), (lan,), bytes(5), host_has_ipv6=True)
+        assert (made.device, [one.subnet for one in made.subnets]) == ("", [str(lan)])
+        with pytest.raises(Conflict, match="overlaps"):
+            planning.new_network(request, (lan,), (), bytes(5), host_has_ipv6=True)
 
     @pytest.mark.parametrize(
         ("wanted", "error"),
@@ -151,6 +169,10 @@ class TestMaking:
             ({"ipv4": False, "ipv6": False}, InvalidArgument),
             ({"options": (("com.docker.network.bridge.name", "x" * 16),)}, InvalidArgument),
             ({"options": (("com.docker.network.bridge.name", "br-taken"),)}, Conflict),
+            ({"driver": "macvlan"}, InvalidArgument),
+            ({"driver": "macvlan", "options": (("parent", "lo"),)}, InvalidArgument),
+            ({"driver": "macvlan", "options": (("parent", "no-device"),)}, InvalidArgument),
+            ({"driver": "macvlan", "options": (("macvlan_mode", "x"),)}, InvalidArgument),
         ],
     )
     def test_refused(
@@ -162,6 +184,36 @@ class TestMaking:
         with pytest.raises(error):
             self.make(networks, **wanted)
         assert networks.all() == before
+
+
+class TestDisputed:
+    """Networks whose addresses the host has come to reach elsewhere."""
+
+    @pytest.fixture
+    def elsewhere(self, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+        """Subnets to which the host has routes."""
+        taken: list[object] = []
+        monkeypatch.setattr(Wiring, "routed_subnets", lambda _: tuple(taken))
+        return taken
+
+    def test_the_default_network_moves(self, networks: Networks, elsewhere: list[object]) -> None:
+        before = networks.get("bridge")
+        elsewhere += [ip_network(one.subnet) for one in before.subnets]
+        (moved,) = networks.prepare(asked())
+        assert moved.network == networks.get("bridge")
+        assert moved.network.id == before.id
+        assert not {s.subnet for s in before.subnets} & {s.subnet for s in moved.network.subnets}
+        elsewhere += [ip_network(one.subnet) for one in moved.network.subnets]
+        assert networks.prepare(asked())[0].network == moved.network  # somebody is in it
+
+    def test_others_are_refused(self, networks: Networks, elsewhere: list[object]) -> None:
+        made = NetworkRequest("mine", subnets=(Subnet("10.79.0.0/24"),))
+        asyncio.run(networks.create(made))
+        elsewhere.append(ip_network("10.79.0.0/24"))
+        with pytest.raises(Conflict, match="elsewhere"):
+            networks.prepare(asked("--network mine host"))
+        elsewhere[:] = [ip_network("10.79.0.0/16")]  # what is nearer counts
+        assert networks.prepare(asked("--network mine host"))
 
 
 class TestParts:

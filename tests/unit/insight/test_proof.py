@@ -113,6 +113,11 @@ class TestNamespaces:
         path.unlink()
         assert isolation.section(STRONG, asked).row(found.kind).verdict == NOT_ASKED
 
+    def test_joined_by_a_descriptor_that_may_be_anothers_by_now(self) -> None:
+        asked = spec(namespaces=(Namespace("network", "/proc/self/fd/0"),))
+        assert self.row("network", asked).verdict == AS_ASKED
+        assert self.row("network", asked, "network").verdict == NOT_ASKED
+
     def test_that_may_not_be_read(self) -> None:
         hidden = tuple(found.replace(inode=None) for found in made.isolation())
         rows = isolation.section(STRONG.replace(isolation=hidden), spec()).rows

@@ -64,7 +64,13 @@ class FixedLookup(Lookup):
         return HostImageFacts(("usr", "etc"), (("bin", "usr/bin"),), ("shadow",))
 
 
-HOST = HostFacts(node="machine", cpus=4, lookup=FixedLookup())
+HOST = HostFacts(
+    node="machine",
+    cpus=4,
+    online_cpus=frozenset((0, 1, 3)),
+    memory_nodes=frozenset((0,)),
+    lookup=FixedLookup(),
+)
 V1 = HOST.replace(
     cgroup_v2=False, controllers=frozenset(("cpu", "cpuset", "blkio", "memory", "pids"))
 )

@@ -14,6 +14,7 @@ from orlop.intent.cdi import (
     devices_of_spec,
     names_of_gpus,
     parse,
+    parse_yaml,
     read_specifications,
 )
 from orlop.intent.compose import Composed, compose
@@ -45,6 +46,45 @@ SPEC: dict[str, Any] = {
         {"name": "two", "containerEdits": {"env": ["TWO=2"]}},
     ],
 }
+
+
+# As `nvidia-ctk cdi generate` writes it.
+NVIDIA_YAML = """\
+---
+cdiVersion: 0.5.0
+containerEdits:
+  deviceNodes:
+  - path: /dev/nvidiactl
+  env:
+  - NVIDIA_VISIBLE_DEVICES=void
+  hooks:
+  - args:
+    - nvidia-cdi-hook
+    - update-ldcache
+    - --folder
+    - /lib
+    hookName: createContainer
+    path: /usr/bin/nvidia-cdi-hook
+  mounts:
+  - containerPath: /usr/bin/nvidia-smi
+    hostPath: /usr/bin/nvidia-smi
+    options: [ro, nosuid, nodev, bind]
+devices:
+- containerEdits:
+    deviceNodes:
+    - fileMode: 432
+      path: /dev/nvidia0
+  name: "0"
+- containerEdits:
+    deviceNodes:
+    - path: /dev/nvidia0
+  name: "0:1"
+- containerEdits:
+    deviceNodes:
+    - path: /dev/nvidia0
+  name: all
+kind: nvidia.com/gpu
+"""
 
 
 class CdiLookup(FixedLookup):
@@ -140,7 +180,7 @@ class TestFiles:
         etc, _ = directories
         self.write(etc / "a.json")
         (etc / "b.json").write_text("{")
-        (etc / "c.yaml").write_text("kind: x")
+        (etc / "c.yaml").write_text("kind: [x")
         (etc / "d.txt").write_text("nothing")
         self.write(etc / "e.json")  # the same devices once more
         self.write(etc / "f.json", devices=[{"name": "x", "containerEdits": {"hooks": [{}]}}])
@@ -148,6 +188,23 @@ class TestFiles:
         assert set(found.devices) == {"vendor.com/net=one", "vendor.com/net=two"}
         assert len(found.broken) == 4
         assert any("YAML" in text and "c.yaml" in text for text in found.broken)
+
+    def test_files_in_yaml(self, directories: tuple[Path, Path]) -> None:
+        etc, run = directories
+        (etc / "nvidia.yaml").write_text(NVIDIA_YAML)
+        (run / "other.yml").write_text(json.dumps(SPEC))  # which is YAML, too
+        found = read_specifications(map(str, directories))
+        assert found.broken == ()
+        assert set(found.devices) == {
+            *("nvidia.com/gpu=0", "nvidia.com/gpu=0:1", "nvidia.com/gpu=all"),
+            *("vendor.com/net=one", "vendor.com/net=two"),
+        }
+        edits = found.devices["nvidia.com/gpu=0"]
+        assert edits.env == ("NVIDIA_VISIBLE_DEVICES=void",)
+        assert [node.path for node in edits.device_nodes] == ["/dev/nvidiactl", "/dev/nvidia0"]
+        assert edits.device_nodes[1].file_mode == 0o660
+        assert edits.hooks[0].args == ("nvidia-cdi-hook", "update-ldcache", "--folder", "/lib")
+        assert edits.mounts[0].options == ("ro", "nosuid", "nodev", "bind")
 
     def test_what_cannot_be_done_is_said(self) -> None:
         class Rdt(FixedLookup):
@@ -164,3 +221,20 @@ class TestFiles:
 def test_no_specification(text: bytes) -> None:
     with pytest.raises(InvalidArgument):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"- a",
+        b"kind: 2020-01-01",
+        b"\xff\xfe\xfd",
+        b"&a [*a]",
+        b"!!python/object/apply:os.getpid []",
+        b"x: " + b"[" * 5000,
+    ],
+)
+def test_no_specification_in_yaml(text: bytes) -> None:
+    with pytest.raises(InvalidArgument):
+        parse_yaml(text)

@@ -299,21 +299,12 @@ class TestNetwork:
         (warning,) = default.warnings
         assert "loopback" in warning
 
-    @pytest.mark.parametrize(
-        "flags",
-        ["--network mine", "--link db"],
-    )
-    def test_what_there_is_not_yet(self, flags: str) -> None:
-        with pytest.raises(Unsupported) as told:
-            composed(flags)
-        assert told.value.hint
-        assert flags.split(maxsplit=1)[0] in told.value.message
-
     def test_the_default_network_by_its_name(self) -> None:
         assert composed("--network bridge").spec == composed("").spec
+        assert composed("--network mine").spec == composed("").spec
 
-    @pytest.mark.parametrize("flags", ["-p 80:80", "-P"])
-    def test_nothing_is_published_yet(self, flags: str) -> None:
+    @pytest.mark.parametrize("flags", ["-p 80:80", "-P", "--link db"])
+    def test_what_is_the_engines_part(self, flags: str) -> None:
         made = composed(f"{flags} --network bridge")
         assert made.spec == composed("").spec
         assert any(flags in warning for warning in made.warnings)
@@ -326,12 +317,15 @@ class TestNetwork:
 V2_ONLY = "--oom-kill-disable"
 REFUSED = (
     ("-m 5m", InvalidArgument),
+    ("--cpuset-cpus 0,2-3", InvalidArgument),
+    ("--cpuset-mems 1", InvalidArgument),
     ("--memory-reservation 5m", InvalidArgument),
     ("-m 6m --memory-reservation 7m", InvalidArgument),
     ("--memory-swap 1g", InvalidArgument),
     ("-m 1g --memory-swap 6m", InvalidArgument),
     ("--cpus 4.1", InvalidArgument),
     ("--cpus 0.001", InvalidArgument),
+    ("--cpuset-cpus 0,4-5", InvalidArgument),
     ("--cpu-period 10", InvalidArgument),
     ("--cpu-quota 10", InvalidArgument),
     ("--blkio-weight 5", InvalidArgument),
@@ -433,6 +427,15 @@ class TestHosts:
 
         assert limit(1 << 22) == 4096
         assert limit(8000) == 1000
+
+    def test_what_is_said_of_limits_of_memory(self) -> None:
+        host = HOST.replace(cgroup_v2=False, kernel=(6, 1))
+        (warning,) = composed(f"{PLAIN} --oom-kill-disable", host).warnings
+        assert "run out" in warning
+        made = composed(f"{PLAIN} --kernel-memory 50m", host)
+        assert made.spec.linux.resources is not None
+        assert made.spec.linux.resources.memory is None
+        assert "--kernel-memory 50m has no effect" in made.warnings[0]
 
     def test_and_not_where_nothing_can(self) -> None:
         made = composed(PLAIN, HOST.replace(controllers=frozenset(("memory",))))

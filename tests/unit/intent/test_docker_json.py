@@ -78,6 +78,21 @@ def _comparable(request: Request) -> Request:
 
 
 @pytest.mark.parametrize("words", WORDS)
+def test_the_case_of_letters_does_not_count(words: str) -> None:
+    body = to_docker(_asked(words))
+    host = body["HostConfig"]
+    shouted = {name.upper(): value for name, value in host.items()}
+    shouted["RESTARTPOLICY"] = {k.lower(): v for k, v in host["RestartPolicy"].items()}
+    odd = {name.lower(): value for name, value in body.items()} | {"hostConfig": shouted}
+    del odd["hostconfig"], odd["orlop"]
+    assert _comparable(from_docker(odd)) == _comparable(from_docker(body))
+
+
+def test_what_is_spelt_exactly_counts() -> None:
+    assert from_docker({"IMAGE": "a", "Image": "b", "image": "c"}).image == Named("b")
+
+
+@pytest.mark.parametrize("words", WORDS)
 def test_round_trip(words: str) -> None:
     asked = _asked(words)
     body = json.loads(json.dumps(to_docker(asked)))
@@ -230,6 +245,14 @@ BAD = [
     ),
     ({"HostConfig": {"CapAdd": ["NOPE"]}}, "HostConfig.CapAdd[0]", "capability"),
     ({"HostConfig": {"SecurityOpt": ["seccomp=/etc/x"]}}, "HostConfig.SecurityOpt[0]", "JSON"),
+    ({"Healthcheck": {"Interval": 1000}}, "Healthcheck.Interval", "1ms"),
+    ({"HostConfig": {"OomScoreAdj": 5000}}, "HostConfig.OomScoreAdj", "1000"),
+    ({"HostConfig": {"CpuShares": 1}}, "HostConfig.CpuShares", "2"),
+    (
+        {"HostConfig": {"Mounts": [{"Type": "tmpfs", "Target": "/a", "Source": "b"}]}},
+        "HostConfig.Mounts[0]",
+        "no Source",
+    ),
     ({"HostConfig": {"PidMode": "some"}}, "HostConfig.PidMode", "private"),
     ({"HostConfig": {"PortBindings": {"x": [{}]}}}, "HostConfig.PortBindings['x']", "port"),
     ({"HostConfig": {"MaskedPaths": ["/x"]}}, "HostConfig.MaskedPaths", "own list"),

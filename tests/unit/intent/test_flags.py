@@ -241,6 +241,7 @@ BAD = (
     ("--ulimit nofile=-1:1", "--ulimit"),
     ("--ulimit files=1", "--ulimit"),
     ("--oom-score-adj 1001", "--oom-score-adj"),
+    ("--health-interval 10us", "--health-interval"),
     ("--tty=maybe", "--tty"),
     ("-w relative", "-w"),
     ("-u :5", "-u"),

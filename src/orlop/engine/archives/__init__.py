@@ -15,7 +15,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from orlop.engine import events
+from orlop.engine import events, nameless
 from orlop.engine.archives import reading, writing
 from orlop.engine.archives.answers import (
     ADDED,
@@ -31,7 +31,7 @@ from orlop.engine.bytestreams import Broken, Received, produced
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncIterable, AsyncIterator, Callable
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
 
     from orlop.engine.archives.commit import Pausing
     from orlop.engine.container import Container
@@ -121,14 +121,28 @@ class Archives:
             Unavailable: the disk is nearly full.
         """
         container = self._containers.get(ref)
-        async with self._unchanged(container), Received(archive) as received:
-            container = self._containers.get(container.id)
-            how = {"keep_kinds": keep_kinds, "own": own}
+        how = {"keep_kinds": keep_kinds, "own": own}
+        async with contextlib.AsyncExitStack() as held:
+            received = await held.enter_async_context(Received(archive))
             try:
-                await in_thread(writing.put, self._roots, container, path, received.chunks(), **how)
+                chunks = received.chunks()
+                if not container.is_running:
+                    chunks = await self._complete(chunks, held)
+                async with self._unchanged(container):
+                    container = self._containers.get(container.id)
+                    await in_thread(writing.put, self._roots, container, path, chunks, **how)
             except Broken as broken:
                 raise broken.error from None
         self._tell(container, "extract-to-dir")
+
+    async def _complete(
+        self, chunks: Iterator[bytes], held: contextlib.AsyncExitStack
+    ) -> Iterator[bytes]:
+        """The same chunks when all have come: who sends slowly keeps no container from starting."""
+        directory = f"{self._settings.data_root}/scratch"
+        file = await in_thread(nameless.complete, directory, chunks, "keep the archive")
+        held.callback(file.close)
+        return nameless.content(file)
 
     async def changes(self, ref: str) -> tuple[Change, ...]:
         """What the container has changed of its image's files, by path.

@@ -6,6 +6,7 @@ nobody else's trouble. Reading (`get`, `all`) never waits.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from typing import TYPE_CHECKING, TypeVar
@@ -51,12 +52,12 @@ from orlop.launch.shim import Shim
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from orlop.engine.attachment import Attachment
     from orlop.engine.background import Background
     from orlop.engine.container import Container, HealthState, OomKill
-    from orlop.engine.containers.attaching import History
+    from orlop.engine.containers.attaching import History, Take
     from orlop.engine.containers.roster import Roster
     from orlop.engine.containers.storage import ImagesOf, VolumesOf
     from orlop.engine.events import Events
@@ -108,14 +109,16 @@ class Containers:
             self._runs,
             self.store,
             composer,
+            volumes,
             networks,
             self._clients,
             bus,
             settings,
         )
         self._endings = Endings(
-            self._roster, self.store, self._waiters, networks, bus, self._after_end
+            self._roster, self.store, self._waiters, volumes, networks, bus, self._after_end
         )
+        self._volumes = volumes
         self._networks = networks
         self._connector = Connector(self._roster, self.store, networks)
         self._stopper = Stopper(self._roster, self._runs, self.store, self._policies, bus, settings)
@@ -129,6 +132,7 @@ class Containers:
             self._policies,
             volumes,
             bus,
+            background,
             settings,
         )
 
@@ -141,6 +145,7 @@ class Containers:
             self._endings,
             self._remover,
             self._policies,
+            self._volumes,
             self._networks,
             self._background,
             self._settings,
@@ -175,6 +180,14 @@ class Containers:
             NotFound: there is no such container.
         """
         return self._composer.placed(self._roster.get(ref))
+
+    async def foreseen(self, request: Request) -> Request:
+        """What would be asked of a new container, with its image as directories of the host.
+
+        Raises:
+            NotFound: there is no such image.
+        """
+        return await self._creator.foreseen(request)
 
     def shim(self, ref: str) -> Shim:
         """A new connection to the launcher of a running container, the caller's to close.
@@ -421,6 +434,25 @@ class Containers:
         await self._attacher.attach(container, attachment)
         self._events.publish(events.of_container(container, "attach"))
 
+    @contextlib.contextmanager
+    def attaching(self, ref: str) -> Iterator[Take]:
+        """The same for a client that is told of it before: what it does then comes after it.
+
+        Yields:
+            What is to be called with the attachment, once.
+
+        Raises:
+            NotFound: there is no such container.
+        """
+        container = self._roster.get(ref)
+        with self._attacher.coming(container) as attach:
+
+            async def take(attachment: Attachment) -> None:
+                await attach(attachment)
+                self._events.publish(events.of_container(container, "attach"))
+
+            yield take
+
     async def resize(self, ref: str, rows: int, columns: int) -> None:
         """Its terminal has another size.
 
@@ -513,7 +545,7 @@ class Containers:
             self._roster.change_state(container.id, status=RESTARTING)
             self._policies.schedule(container.id, lived_s)
         elif handling.remove:
-            await self._remover.remove(container, volumes=True)
+            await self._remover.remove_at_end(container)
 
     def _restart_is_due(self, container: str) -> None:
         self._background.start(self._restart(container), f"restart of {container}")

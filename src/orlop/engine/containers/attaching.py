@@ -3,55 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 from typing import TYPE_CHECKING
 
+from orlop.engine.attachment import close_all, hand_over
 from orlop.engine.logs.query import LogQuery
 from orlop.launch.detach_keys import parse_detach_keys
-from orlop.launch.shim import Attach
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from orlop.engine.attachment import Attachment
     from orlop.engine.container import Container
     from orlop.engine.containers.runs import Runs
-    from orlop.launch.shim import Shim
 
     History = Callable[[str, LogQuery, bool], AsyncIterator[bytes]]
+    Take = Callable[[Attachment], Awaitable[None]]
 
 _PATIENCE_S = 30.0
-
-
-def hand_over(shim: Shim, attachment: Attachment, *, hold: bool = False) -> int:
-    """Gives a client to a launcher; its descriptor stays open here.
-
-    Args:
-        shim: a connection to the launcher.
-        attachment: who, and what is wanted.
-        hold: the program waits when the client does not read on, as at a pipe; otherwise a client
-            that is too slow is cut off.
-
-    Returns:
-        The number by which the launcher speaks of the client on this connection.
-    """
-    attach = Attach(
-        stdin=attachment.stdin,
-        stdout=attachment.stdout,
-        stderr=attachment.stderr,
-        framed=attachment.framed,
-        hold=hold,
-        detach_keys=attachment.detach_keys,
-        first=attachment.first,
-    )
-    return shim.attach(attachment.fd, attach)
-
-
-def close_all(attachments: Iterable[Attachment]) -> None:
-    """Closes this process's descriptors of clients."""
-    for attachment in attachments:
-        os.close(attachment.fd)
+_ARRIVAL_S = 1.0  # clients are on their way for a few milliseconds
 
 
 class Clients:
@@ -59,6 +31,26 @@ class Clients:
 
     def __init__(self) -> None:
         self._waiting: dict[str, list[Attachment]] = {}
+        self._coming: dict[str, set[asyncio.Future[None]]] = {}
+
+    @contextlib.contextmanager
+    def coming(self, container: str) -> Iterator[asyncio.Future[None]]:
+        """Until the block ends, or what it gets is done, a client is on its way."""
+        arrival = asyncio.get_running_loop().create_future()
+        arrivals = self._coming.setdefault(container, set())
+        arrivals.add(arrival)
+        try:
+            yield arrival
+        finally:
+            _arrive(arrival)
+            arrivals.discard(arrival)
+            if not arrivals:
+                self._coming.pop(container, None)
+
+    async def arrived(self, container: str) -> None:
+        """Nobody is on his way to it any more, or it took him longer than anybody needs."""
+        if arrivals := self._coming.get(container):
+            await asyncio.wait(arrivals, timeout=_ARRIVAL_S)
 
     def keep(self, container: str, attachment: Attachment) -> None:
         """The client gets the container's next run."""
@@ -92,8 +84,36 @@ class Attacher:
         self._clients = clients
         self._history = history
 
-    async def attach(self, container: Container, attachment: Attachment) -> None:
+    @contextlib.contextmanager
+    def coming(self, container: Container) -> Iterator[Take]:
+        """A client is about to be told that it is attached, and does what comes next at once.
+
+        If that is the container's start, this waits until the client is there: else it would miss
+        the beginning, or wait for another run when the container has ended meanwhile.
+
+        Yields:
+            What `attach` does, for that client.
+        """
+        is_late = self._runs.find(container.id) is not None
+        with self._clients.coming(container.id) as arrival:
+
+            async def take(attachment: Attachment) -> None:
+                try:
+                    await self.attach(container, attachment, to_next=not is_late)
+                finally:
+                    _arrive(arrival)
+
+            yield take
+
+    async def attach(
+        self, container: Container, attachment: Attachment, *, to_next: bool = True
+    ) -> None:
         """The client has the container's streams, or will have them; its descriptor is given away.
+
+        Args:
+            container: which may have ended meanwhile.
+            attachment: who, and what is wanted.
+            to_next: if it does not run, the client waits for its next run; else that was all.
 
         Raises:
             InvalidArgument: its detach keys are none.
@@ -107,11 +127,11 @@ class Attacher:
             run = self._runs.find(container.id)
             if not attachment.stream:
                 return
-            if run is None:
+            if run is not None:
+                hand_over(run.shim, attachment)
+            elif to_next:
                 self._clients.keep(container.id, attachment)
                 kept = True
-            else:
-                hand_over(run.shim, attachment)
         finally:
             if not kept:
                 os.close(attachment.fd)
@@ -128,3 +148,8 @@ class Attacher:
                         await loop.sock_sendall(client, piece)
             except (ConnectionError, TimeoutError):  # it has left, or does not read
                 return
+
+
+def _arrive(arrival: asyncio.Future[None]) -> None:
+    if not arrival.done():
+        arrival.set_result(None)

@@ -100,19 +100,15 @@ class Composer:
             return mount
 
         return request.replace(
-            image=_placed_image(container, image),
+            image=placed_image(container, image),
             mounts=tuple(map(placed, request.mounts)),
             volumes_from=(),  # they are among the mounts since the container was made
         )
 
     def _compose(self, container: Container, request: Request) -> Composed:
         settings = self._settings
-        if not request.cgroup_parent:
-            request = request.replace(cgroup_parent=settings.cgroup_parent)
-        if request.shm_bytes is None:
-            request = request.replace(shm_bytes=settings.shm_bytes)
         return compose(
-            request,
+            with_defaults(request, settings),
             self._host.facts(),
             container.id,
             data_root=settings.data_root,
@@ -120,7 +116,22 @@ class Composer:
         )
 
 
-def _placed_image(container: Container, image: Image) -> Image:
+def with_defaults(request: Request, settings: Settings) -> Request:
+    """The request with the engine's own values where it has none."""
+    chosen = {limit.name for limit in request.ulimits}
+    added = tuple(limit for limit in settings.ulimits if limit.name not in chosen)
+    places = range(len(request.ulimits), len(request.ulimits) + len(added))
+    causes = {f"ulimits[{place}]": "--default-ulimit of the engine" for place in places}
+    return request.replace(
+        cgroup_parent=request.cgroup_parent or settings.cgroup_parent,
+        shm_bytes=settings.shm_bytes if request.shm_bytes is None else request.shm_bytes,
+        ulimits=(*request.ulimits, *added),
+        init=request.init or settings.init,
+        written={**request.written, **causes},
+    )
+
+
+def placed_image(container: Container, image: Image) -> Image:
     """The directories that an image is, or the container's copy of them."""
     if copy := copy_of(container):
         return Copied(copy)

@@ -7,9 +7,9 @@ import time
 from typing import TYPE_CHECKING
 
 from orlop.engine import events
+from orlop.engine.attachment import close_all, hand_over
 from orlop.engine.blocking import in_thread
 from orlop.engine.container import CREATED, EXITED, RUNNING
-from orlop.engine.containers.attaching import close_all, hand_over
 from orlop.engine.containers.runs import Run
 from orlop.engine.containers.sharing import make_shm
 from orlop.engine.logs.options import attributes, choose
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from orlop.engine.containers.composing import Composer
     from orlop.engine.containers.roster import Roster
     from orlop.engine.containers.runs import Runs
+    from orlop.engine.containers.storage import VolumesOf
     from orlop.engine.events import Events
     from orlop.engine.network import Endpoint
     from orlop.engine.networks import Networks
@@ -59,6 +60,7 @@ class Starter:
         runs: Runs,
         store: Store,
         composer: Composer,
+        volumes: VolumesOf,
         networks: Networks,
         clients: Clients,
         bus: Events,
@@ -68,6 +70,7 @@ class Starter:
         self._runs = runs
         self._store = store
         self._composer = composer
+        self._volumes = volumes
         self._networks = networks
         self._clients = clients
         self._events = bus
@@ -83,12 +86,15 @@ class Starter:
         Raises:
             OrlopError: it does not run; why is written down, too.
         """
+        await self._clients.arrived(container.id)
         clients = self._clients.take(container.id)
         try:
             ends = self._networks.prepare(container)
+            await self._volumes.mount(container)
             launched = await in_thread(self._launch, container, clients, ends)
         except OrlopError as error:
             await self._networks.release(container.id)
+            await self._volumes.unmount(container.id)
             self._failed(container, error)
             raise
         finally:
@@ -186,10 +192,11 @@ def supervision_of(container: Container, settings: Settings) -> Supervision:
 
 def log_file(container: Container, settings: Settings) -> LogFile | None:
     """Where its output is kept; None for nowhere."""
-    choice = choose(container.request.handling.log, Log(settings.log_driver, settings.log_options))
+    default = Log(settings.log_driver, settings.log_options)
+    choice = choose(container.request.handling.log, default)
     if not choice.is_kept:
         return None
-    details = dict(attributes(container))
+    details = dict(attributes(container, default))
     text = json.dumps(details).encode() if details else b""
     return LogFile(container.log_path, choice.max_bytes, choice.max_files, text)
 

@@ -70,13 +70,14 @@ class Updater:
 def merged(before: Limits, asked: Limits) -> Limits:
     """What is asked, and what was before where nothing is.
 
-    CPUs as a number and as a quota exclude each other, so one that is asked takes the other away.
+    CPUs as a number and as a quota exclude each other, so one that is asked takes the other away;
+    if both are asked, both are there, for whoever checks it.
     """
     pairs = zip(fields(asked), values(asked), values(before), strict=True)
     nothing = Limits()
     found = {n: new if new != getattr(nothing, n) else old for n, new, old in pairs}
     if asked.nano_cpus is not None:
-        found |= {"cpu_quota_us": None, "cpu_period_us": None}
+        found |= {"cpu_quota_us": asked.cpu_quota_us, "cpu_period_us": asked.cpu_period_us}
     elif asked.cpu_quota_us is not None or asked.cpu_period_us is not None:
         found["nano_cpus"] = None
     return Limits(**found)
@@ -84,7 +85,7 @@ def merged(before: Limits, asked: Limits) -> Limits:
 
 def _apply(store: Store, container: str, resources: Resources) -> None:
     """Changes the control groups; devices stay as they are."""
-    from orlop.runtime.lifecycle.status import look
+    from orlop.runtime.lifecycle.update import update
 
     with store.open(container) as directory:
-        look(directory).cgroup().update(resources.replace(devices=()))
+        update(directory, resources.replace(devices=()))

@@ -5,6 +5,8 @@ See `orlop.intent.host_image`.
 
 from __future__ import annotations
 
+import os
+
 from orlop.engine.container import ResolvedImage
 from orlop.engine.host import HOST as HOST_MACHINE
 from orlop.engine.images.answers import ImageDetails, ImageSummary
@@ -37,8 +39,18 @@ def resolve() -> ResolvedImage:
 def summary() -> ImageSummary:
     """The image in a list: it takes no space."""
     return ImageSummary(
-        id=host_id(), tags=(f"{HOST}:{LATEST}",), platform=platforms.host(), is_host=True
+        id=host_id(),
+        tags=(f"{HOST}:{LATEST}",),
+        created_ns=_changed_ns(),
+        platform=platforms.host(),
+        is_host=True,
     )
+
+
+def _changed_ns() -> int:
+    """When what it is made of last got or lost something."""
+    shared = HOST_MACHINE.lookup.host_image().shared
+    return max((os.stat(f"/{name}").st_mtime_ns for name in shared), default=0)
 
 
 def details() -> ImageDetails:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import os
 import posixpath
-import tempfile
 from typing import TYPE_CHECKING
 
-from orlop.errors import InvalidArgument, NotFound, SyscallError
+from orlop.engine.nameless import kept, nameless
+from orlop.errors import InvalidArgument, NotFound
 from orlop.storage.decompress import decompressed
-from orlop.storage.space import Watch, no_room
 from orlop.storage.tar.entry import FILE, LINK, SYMLINK
 from orlop.storage.tar.reader import TarReader
 
@@ -40,10 +39,7 @@ class Spool:
     """
 
     def __init__(self, directory: str, chunks: Iterable[bytes]) -> None:
-        try:
-            self._file = tempfile.TemporaryFile(dir=directory, buffering=0)  # noqa: SIM115
-        except OSError as error:
-            raise SyscallError("write", error.errno or 0, directory) from error
+        self._file = nameless(directory)
         self._places: dict[str, tuple[int, int]] = {}
         self._links: dict[str, str] = {}
         try:
@@ -114,25 +110,12 @@ class Spool:
         return None
 
     def _fill(self, chunks: Iterable[bytes]) -> None:
-        reader = TarReader(self._kept(decompressed(chunks)))
+        reader = TarReader(kept(self._file, decompressed(chunks), "load the archive"))
         for count, entry in enumerate(reader):
             if count >= _MEMBERS_LIMIT:
                 raise InvalidArgument(f"the archive has more than {_MEMBERS_LIMIT} members")
             self._note(entry, reader.stream.position)
         reader.finish()
-
-    def _kept(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """The same chunks, each written to the file before."""
-        watch = Watch(self._file.fileno(), "load the archive")
-        for chunk in chunks:
-            watch.count(len(chunk))
-            left = memoryview(chunk)
-            while left:
-                try:
-                    left = left[self._file.write(left) :]
-                except OSError as error:
-                    raise no_room("load the archive") from error
-            yield chunk
 
     def _note(self, entry: Entry, position: int) -> None:
         name = posixpath.normpath(os.fsdecode(entry.name).lstrip("/"))

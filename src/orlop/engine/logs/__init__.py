@@ -66,7 +66,13 @@ class Logs:
         return self._pieces(self._check(ref, query), query, Lines())
 
     def render(
-        self, ref: str, query: LogQuery, *, timestamps: bool = False, framed: bool = True
+        self,
+        ref: str,
+        query: LogQuery,
+        *,
+        timestamps: bool = False,
+        details: bool = False,
+        framed: bool = True,
     ) -> AsyncIterator[bytes]:
         """The same as bytes for a client, in large pieces; much faster than line by line.
 
@@ -74,12 +80,13 @@ class Logs:
             ref: of the container.
             query: which lines.
             timestamps: each begins with its time (RFC 3339 with nanoseconds) and a space.
+            details: then follow what the log options `labels`, `env` and `tag` add, and a space.
             framed: each is one of Docker's frames; false for a container with a terminal.
 
         Raises:
             As `read`.
         """
-        form = Frames(timestamps=timestamps, framed=framed)
+        form = Frames(timestamps=timestamps, details=details, framed=framed)
         return self._pieces(self._check(ref, query), query, form)
 
     def _check(self, ref: str, query: LogQuery) -> Container:

@@ -12,6 +12,7 @@ import calendar
 import functools
 import struct
 from typing import TYPE_CHECKING
+from urllib.parse import quote_plus
 
 import msgspec
 
@@ -28,11 +29,15 @@ _TIME_LENGTH = len("2026-01-31T12:00:00.000000000Z")
 
 
 class Entry(msgspec.Struct, gc=False):
-    """One line of a log file; `time` has nine digits behind the point, and Z."""
+    """One line of a log file; `time` has nine digits behind the point, and Z.
+
+    `attrs` are the container's own, the same in all of its lines.
+    """
 
     log: str = ""
     stream: str = ""
     time: str = ""
+    attrs: dict[str, str] | None = None
 
 
 _DECODER = msgspec.json.Decoder(Entry)
@@ -137,11 +142,13 @@ class Frames:
 
     Args:
         timestamps: every line begins with its time and a space.
+        details: every line begins with its attributes and a space, behind the time.
         framed: every entry is one of Docker's frames.
     """
 
-    def __init__(self, *, timestamps: bool, framed: bool) -> None:
+    def __init__(self, *, timestamps: bool, framed: bool, details: bool = False) -> None:
         self._timestamps = timestamps
+        self._details = details
         self._framed = framed
         self._within: set[str] = set()  # streams whose last entry had no line feed
 
@@ -149,7 +156,8 @@ class Frames:
         """One piece, or none."""
         if not entries:
             return []
-        texts = map(self._timed, entries) if self._timestamps else (e.log for e in entries)
+        is_plain = not (self._timestamps or self._details)
+        texts = (e.log for e in entries) if is_plain else map(self._introduced, entries)
         if not self._framed:
             return ["".join(texts).encode()]
         parts: list[bytes] = []
@@ -159,11 +167,20 @@ class Frames:
             parts.append(data)
         return [b"".join(parts)]
 
-    def _timed(self, entry: Entry) -> str:
-        """Its text, with a time unless it goes on with a line that has one already."""
+    def _introduced(self, entry: Entry) -> str:
+        """Its text behind what was asked for, unless it goes on with a line that has it already."""
         continues = entry.stream in self._within
         if entry.log.endswith("\n"):
             self._within.discard(entry.stream)
         else:
             self._within.add(entry.stream)
-        return entry.log if continues else f"{entry.time} {entry.log}"
+        return entry.log if continues else f"{self._introduction(entry)}{entry.log}"
+
+    def _introduction(self, entry: Entry) -> str:
+        time = f"{entry.time} " if self._timestamps else ""
+        return f"{time}{in_one_word(entry.attrs or {})} " if self._details else time
+
+
+def in_one_word(attributes: dict[str, str]) -> str:
+    """Attributes as `logs --details` has them: `name=value,...` by name, escaped as in a URL."""
+    return ",".join(f"{quote_plus(n)}={quote_plus(v)}" for n, v in sorted(attributes.items()))

@@ -59,9 +59,8 @@ def choose(log: Log, default: Log) -> LogChoice:
     Raises:
         InvalidArgument: there is no such driver or option, or its value is wrong.
     """
-    driver = log.driver or default.driver or JSON_FILE
-    options = dict(default.options) if driver == (default.driver or JSON_FILE) else {}
-    options |= dict(log.options)
+    driver = _driver(log, default)
+    options = _options(log, default)
     if driver not in (*_DEFAULTS, NONE):
         raise InvalidArgument(
             f"there is no log driver {driver!r}", hint="choose json-file, local or none"
@@ -74,6 +73,15 @@ def choose(log: Log, default: Log) -> LogChoice:
         files = 1 if driver == JSON_FILE else files
         size = values["max-size"]
     return LogChoice(driver, size, values.get("max-file", files))
+
+
+def _driver(log: Log, default: Log) -> str:
+    return log.driver or default.driver or JSON_FILE
+
+
+def _options(log: Log, default: Log) -> dict[str, str]:
+    is_engines = _driver(log, default) == (default.driver or JSON_FILE)
+    return (dict(default.options) if is_engines else {}) | dict(log.options)
 
 
 def _checked(driver: str, options: Mapping[str, str]) -> dict[str, int]:
@@ -160,9 +168,14 @@ _OF_FILES: dict[str, Callable[[str], int]] = {
 }
 
 
-def attributes(container: Container) -> Pairs:
-    """What `logs --details` shows beside each line: the same for all lines of a container."""
-    options = dict(container.request.handling.log.options)
+def attributes(container: Container, default: Log) -> Pairs:
+    """What `logs --details` shows beside each line: the same for all lines of a container.
+
+    Args:
+        container: whose options say which of its labels and variables these are.
+        default: the engine's, as for `choose`.
+    """
+    options = _options(container.request.handling.log, default)
     variables = {n: v for n, v in container.request.environment if v is not None}
     found: dict[str, str] = {}
     for what, values in (("labels", dict(container.request.labels)), ("env", variables)):

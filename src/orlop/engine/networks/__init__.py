@@ -34,8 +34,9 @@ from orlop.engine.network import (
 from orlop.engine.networks import planning
 from orlop.engine.networks.directory import Directory
 from orlop.engine.networks.resolving import Client, NameService
+from orlop.engine.networks.watching import follow_rules
 from orlop.engine.networks.wiring import Wiring
-from orlop.errors import Conflict, InvalidArgument, NotFound, PermissionDenied
+from orlop.errors import Conflict, InvalidArgument, NotFound, PermissionDenied, Unsupported
 from orlop.intent.request import Host, Network, NoNetwork
 from orlop.kernel.rtnetlink import Socket
 from orlop.network import rates as shaping
@@ -59,8 +60,8 @@ if TYPE_CHECKING:
 __all__ = ["BRIDGE", "HOST", "NONE", "Endpoint", "NetworkObject", "NetworkRequest", "Networks"]
 
 _USUAL_ROOT = "/var/lib/orlop"
-_WATCH_S = 2.0
 _LINGER_S = 1.0
+_GRACE_S = 0.5
 _log = logging.getLogger(__name__)
 _IPV6 = "/proc/sys/net/ipv6"
 
@@ -120,7 +121,7 @@ class Networks:
             await in_thread(self._wiring.adopt, used.values(), everybody)
         unused = [network for network in self.all() if network.id not in used]
         await in_thread(self._wiring.remove_leftovers, unused)
-        self._background.start(self._watch(), "watch the packet filter")
+        self._background.start(follow_rules(self._follow), "watch the packet filter")
 
     async def adopt(self, container: Container) -> None:
         """A container that goes on running finds names again."""
@@ -230,7 +231,7 @@ class Networks:
         """A new network; its bridge appears with the first container in it.
 
         Raises:
-            As `planning.new_network`.
+            As `planning.new_network` and `Wiring.check_wire`.
             AlreadyExists: the name is taken.
         """
         self._directory.check_free(asked.name)
@@ -242,9 +243,11 @@ class Networks:
 
     def _planned(self, asked: NetworkRequest) -> NetworkObject:
         own = [ip_network(one.subnet) for network in self.all() for one in network.subnets]
-        taken = {*own, *self._wiring.taken_subnets()}
+        routed = self._wiring.routed_subnets()
         has_ipv6 = os.path.isdir(_IPV6)
-        return planning.new_network(asked, taken, self._seed, host_has_ipv6=has_ipv6)
+        made = planning.new_network(asked, own, routed, self._seed, host_has_ipv6=has_ipv6)
+        self._wiring.check_wire(made)
+        return made
 
     def _check_device(self, made: NetworkObject) -> None:
         for other in self.all():
@@ -305,11 +308,12 @@ class Networks:
 
         Raises:
             NotFound: a network is gone.
+            Conflict: the host has come to reach the same addresses elsewhere.
             As `planning.new_endpoint` and `planning.bindings_of`.
         """
         modes = container.request.namespaces.networks
         asked = [mode for mode in modes if isinstance(mode, Network)]
-        known = [(self.get(mode.name), mode) for mode in asked]
+        known = [(self._undisputed(self.get(mode.name)), mode) for mode in asked]
         first = _gateway_place(known)
         ends = []
         for place, (network, mode) in enumerate(known):
@@ -322,7 +326,7 @@ class Networks:
                 is_gateway=place == first,
                 last=self._last.get(network.id, ""),
             )
-            if place == first:
+            if place == first and end.device:
                 end = end.replace(bindings=self._bindings_for(container, network))
             end = end.replace(links=self._links(container))
             if end.addresses and not mode.ipv4:
@@ -331,6 +335,27 @@ class Networks:
         if ends:
             self._directory.join(*ends)
         return tuple(ends)
+
+    def _undisputed(self, network: NetworkObject) -> NetworkObject:
+        """The network, whose addresses lead nowhere else since it was made.
+
+        While it has no bridge others can take them: another engine, say. The default network, of
+        which nobody has chosen anything, moves then.
+        """
+        is_new = network.device and not self._wiring.has_bridge(network)
+        if not is_new or self._directory.inside(network):
+            return network
+        own = {ip_network(one.subnet) for one in network.subnets}
+        if not (disputed := own.intersection(self._wiring.routed_subnets())):
+            return network
+        if not network.is_default:
+            raise Conflict(
+                f"the host reaches {disputed.pop()}, a subnet of {network.name}, elsewhere",
+                hint="another device has it; make the network anew with another subnet",
+            )
+        moved = network.replace(subnets=self._planned(NetworkRequest(BRIDGE)).subnets)
+        self._directory.change(moved)
+        return moved
 
     def _links(self, container: Container) -> Pairs:
         return tuple((alias, self._find(name)) for name, alias in container.request.links)
@@ -388,7 +413,15 @@ class Networks:
             self._background.start(self._remove_unused(endpoint.network), "remove a bridge")
 
     async def _delete(self, link: int) -> None:
-        await in_thread(self._wiring.delete, link)
+        """A device is gone for sure, which has gone by itself if nobody keeps its namespace.
+
+        The kernel takes down all namespaces that have ended at once; a device that is deleted costs
+        it 20 ms, for which everybody waits who has to do with any device.
+        """
+        try:
+            await asyncio.sleep(_GRACE_S)
+        finally:
+            await in_thread(self._wiring.delete, link)
 
     async def _remove_unused(self, network: NetworkObject) -> None:
         """The bridge goes soon after the last container; the next one finds it if it is quick."""
@@ -480,7 +513,13 @@ class Networks:
             Unsupported: this kernel cannot do it.
         """
         rates = rates_of(limits)
-        for end in self._directory.of(container.id):
+        ends = self._directory.of(container.id)
+        for end in ends:
+            if not end.device and rates != UNLIMITED:
+                raise Unsupported(
+                    f"a rate in network {end.network.name}", needs="a network with a bridge"
+                )
+        for end in ends:
             if end.device:
                 await in_thread(self._wiring.set_rates, end, rates)
 
@@ -513,16 +552,14 @@ class Networks:
         with open_existing(namespace) as inner:
             self._wiring.disconnect(inner, end)
 
-    async def _watch(self) -> None:
-        """What others do to the host's rules is followed; a reload is told where ours were gone."""
-        while True:
-            await asyncio.sleep(_WATCH_S)
-            if await in_thread(self._wiring.follow):
-                _log.warning("somebody had removed the rules of the networks; they are there again")
-                for network in self._used():
-                    self._events.publish(
-                        events.of_network(network.id, network.name, network.driver, "reload")
-                    )
+    async def _follow(self) -> None:
+        """Our rules fit to the host's; where ours were changed, that they were is told."""
+        if await in_thread(self._wiring.follow):
+            _log.warning("somebody had changed the rules of the networks; they are there again")
+            for network in self._used():
+                self._events.publish(
+                    events.of_network(network.id, network.name, network.driver, "reload")
+                )
 
     def _used(self) -> tuple[NetworkObject, ...]:
         """The networks that a container is in."""

@@ -77,6 +77,14 @@ class Directory:
         self._database.execute("INSERT INTO networks VALUES (?, ?)", (network.id, dumps(network)))
         self._networks[network.id] = network
 
+    def change(self, network: NetworkObject) -> None:
+        """A network that is known by its id is otherwise from now on; nobody is in it."""
+        text = dumps(network)
+        self._database.execute(
+            "UPDATE networks SET description = ? WHERE id = ?", (text, network.id)
+        )
+        self._networks[network.id] = network
+
     def check_free(self, name: str) -> None:
         """No network has that name.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from orlop.engine import network as model
 from orlop.engine.network import Address, Binding, Endpoint, NetworkObject, Subnet
 from orlop.errors import Conflict, InvalidArgument, Unavailable, Unsupported
+from orlop.kernel.links import MACVLAN_MODES
 from orlop.network import ports
 from orlop.network.addresses import (
     check_free,
@@ -41,13 +42,19 @@ _SHORT_ID = 12
 
 
 def new_network(
-    asked: NetworkRequest, taken: Collection[addresses.Subnet], seed: bytes, *, host_has_ipv6: bool
+    asked: NetworkRequest,
+    own: Collection[addresses.Subnet],
+    routed: Collection[addresses.Subnet],
+    seed: bytes,
+    *,
+    host_has_ipv6: bool,
 ) -> NetworkObject:
     """The network that was asked for.
 
     Args:
         asked: what was.
-        taken: subnets that it must not overlap: other networks', and what the host has routes to.
+        own: subnets of other networks, which it must not overlap.
+        routed: what the host has routes to; only a network on the host's own wire may overlap it.
         seed: of the engine, for its IPv6 subnets.
         host_has_ipv6: whether the kernel knows IPv6.
 
@@ -63,6 +70,8 @@ def new_network(
             f"the network driver {asked.driver!r}", needs="bridge or macvlan as the driver"
         )
     driver = asked.driver or model.BRIDGE
+    if driver == model.MACVLAN:
+        _check_wire(dict(asked.options))
     key = secrets.token_hex(32)
     device = ""
     if driver == model.BRIDGE:
@@ -75,10 +84,11 @@ def new_network(
         time.time_ns(),
         asked.labels,
         asked.options,
-        subnets_of(asked, taken, seed, host_has_ipv6=host_has_ipv6),
+        subnets_of(asked, own, routed, seed, host_has_ipv6=host_has_ipv6),
         asked.internal,
         asked.attachable,
         device,
+        asked.ipv6 or any(":" in one.subnet for one in asked.subnets),
     )
 
 
@@ -107,25 +117,53 @@ def check_device(name: str) -> None:
         )
 
 
+def _check_wire(options: dict[str, str]) -> None:
+    """A macvlan needs a device of the host, and a mode that the kernel has."""
+    parent = options.get(model.PARENT, "")
+    if not parent:
+        raise InvalidArgument(
+            "a macvlan network needs a device of the host", hint="as -o parent=eth0"
+        )
+    check_device(parent)
+    mode = options.get(model.MACVLAN_MODE, model.USUAL_MACVLAN_MODE)
+    if mode not in MACVLAN_MODES:
+        raise InvalidArgument(
+            f"{mode!r} is not a mode of macvlan", hint=f"one of {', '.join(MACVLAN_MODES)}"
+        )
+
+
 def subnets_of(
-    asked: NetworkRequest, taken: Collection[addresses.Subnet], seed: bytes, *, host_has_ipv6: bool
+    asked: NetworkRequest,
+    own: Collection[addresses.Subnet],
+    routed: Collection[addresses.Subnet],
+    seed: bytes,
+    *,
+    host_has_ipv6: bool,
 ) -> tuple[Subnet, ...]:
     """The subnets as they were asked, checked, and those that nobody asked for.
+
+    Containers on a wire of the host's have addresses of the subnet that is there, and IPv6 only if
+    somebody asks for it: nobody would answer at a gateway that was made up.
 
     Raises:
         As `new_network`.
     """
     found: list[Subnet] = []
+    is_on_wire = asked.driver == model.MACVLAN
+    taken = {*own, *routed}
     for one in asked.subnets:
         reserved = [address for _, address in one.reserved]
         made = make_range(one.subnet, one.gateway, one.ip_range, reserved)
-        _check_overlap(made.subnet, [*taken, *(ip_network(other.subnet) for other in found)])
+        others = own if is_on_wire else taken
+        _check_overlap(made.subnet, [*others, *(ip_network(other.subnet) for other in found)])
         found.append(one.replace(gateway=str(made.gateway)))
     versions = {ip_network(one.subnet).version for one in found}
     if asked.ipv4 and 4 not in versions:
         chosen = free_subnet(taken)
         found.insert(0, Subnet(str(chosen), str(chosen[1])))
-    wants_ipv6 = host_has_ipv6 if asked.ipv6 is None else asked.ipv6
+    # Who chooses some has chosen all, and a wire's own are not ours to give out.
+    may_have_ipv6 = host_has_ipv6 and not asked.subnets and not is_on_wire
+    wants_ipv6 = may_have_ipv6 if asked.ipv6 is None else asked.ipv6
     if wants_ipv6 and 6 not in versions:
         found.append(_unique_local(taken, seed))
     if not found:

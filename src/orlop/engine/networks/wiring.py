@@ -17,9 +17,16 @@ from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from orlop.engine import network as model
-from orlop.errors import NotFound, OrlopError, SyscallError, Unavailable, Unsupported
+from orlop.errors import (
+    InvalidArgument,
+    NotFound,
+    OrlopError,
+    SyscallError,
+    Unavailable,
+    Unsupported,
+)
 from orlop.kernel import links, netns
-from orlop.kernel.nftables import Nftables, Refused, generation
+from orlop.kernel.nftables import Nftables, Refused
 from orlop.kernel.rtnetlink import Socket
 from orlop.network import bridge, endpoint, firewall, host_firewall, namespace
 from orlop.network import rates as shaping
@@ -33,9 +40,11 @@ if TYPE_CHECKING:
 
     from orlop.engine.network import Endpoint, NetworkObject
     from orlop.network.addresses import Address, Subnet
+    from orlop.network.host_firewall import Json
     from orlop.network.namespace import Namespace
 
 _IDLE = 4
+_UNKNOWN = -2  # number of no generation of rules, nor the one before
 _log = logging.getLogger(__name__)
 
 
@@ -50,7 +59,7 @@ class Wiring:
     def __init__(self, table: str, *, honours_host: bool = True) -> None:
         self._table = table
         self._host_table = f"{table}_host" if honours_host else ""
-        self._generation = 0
+        self._generation = _UNKNOWN
         self._lock = threading.RLock()
         self._socket: Socket | None = None
         self._nftables: Nftables | None = None
@@ -58,6 +67,9 @@ class Wiring:
         self._fences: dict[str, Fence] = {}
         self._published: set[Published] = set()
         self._has_table = False
+        self._own_rules: tuple[str | Refused, ...] = ()
+        self._copied: tuple[object, ...] = ()
+        self._rules = self._copied_rules = 0  # how many there have to be
         self._limited: set[str] = set()  # devices whose containers are held to rates
         self._idle: collections.deque[Namespace] = collections.deque()
         self._is_closed = False
@@ -68,6 +80,13 @@ class Wiring:
         if self._socket is None:
             self._socket = Socket()
         return self._socket
+
+    @property
+    def nftables(self) -> Nftables:
+        """The packet filter of the host's namespace."""
+        if self._nftables is None:
+            self._nftables = Nftables()
+        return self._nftables
 
     # --- namespaces ---------------------------------------------------------------------------
 
@@ -93,7 +112,26 @@ class Wiring:
 
     # --- networks -----------------------------------------------------------------------------
 
-    def taken_subnets(self) -> tuple[Subnet, ...]:
+    def check_wire(self, network: NetworkObject) -> None:
+        """The device of the host that a macvlan network names is there.
+
+        Raises:
+            InvalidArgument: it is not, or no other device can be on it.
+        """
+        parent = network.option(model.PARENT)
+        if network.driver != model.MACVLAN:
+            return
+        with Socket() as socket:
+            try:
+                link = links.link_by_name(socket, parent)
+            except NotFound:
+                raise InvalidArgument(
+                    f"the host has no network device {parent}", hint="ip link shows those it has"
+                ) from None
+        if link.is_loopback:
+            raise InvalidArgument(f"the device {parent} is a loopback, which has no wire")
+
+    def routed_subnets(self) -> tuple[Subnet, ...]:
         """What the host has routes to, besides the default ones."""
         with Socket() as socket:
             found = links.routes(socket)
@@ -103,6 +141,10 @@ class Wiring:
             for route in found
             if route.prefix
         )
+
+    def has_bridge(self, network: NetworkObject) -> bool:
+        """Whether its bridge is there, as far as it was made here."""
+        return network.id in self._bridges
 
     def wire(self, inner: Namespace, ends: Iterable[Endpoint], rates: Rates = UNLIMITED) -> None:
         """The namespace has a device in each network, and published ports lead to it.
@@ -122,6 +164,7 @@ class Wiring:
             except OrlopError:
                 for end in done:
                     self.unwire(end)
+                    endpoint.disconnect(inner, end.inner)
                 raise
 
     def _wire(self, inner: Namespace, end: Endpoint) -> None:
@@ -136,7 +179,7 @@ class Wiring:
             isolated=network.option(model.ICC, "true") != "true",
         )
         if network.driver == model.MACVLAN:
-            mode = network.option(model.MACVLAN_MODE, "bridge")
+            mode = network.option(model.MACVLAN_MODE, model.USUAL_MACVLAN_MODE)
             parent = network.option(model.PARENT)
             endpoint.wire_macvlan(self.socket, inner, parent, mode, wanted)
             return
@@ -246,16 +289,23 @@ class Wiring:
             Unavailable: the kernel refuses it.
         """
         with self._lock:
-            self._run(firewall.ruleset(self._table, self._fences.values(), self._published))
+            self._generation = self.nftables.generation()
+            commands = firewall.ruleset(self._table, self._fences.values(), self._published)
+            self._run(commands)
+            self._rules = firewall.rule_count(commands)
             self._has_table = True
+            self._copied = ()
             self._mirror()
-            self._generation = generation()
+            self._remember()
 
     def _mirror(self) -> None:
-        """The host's rules for what comes in are copied, as they are now."""
-        if not self._host_table or self._nftables is None:
+        """The host's rules for what comes in are copied, as they are now.
+
+        Nothing is written that is there already: two engines would answer each other for ever.
+        """
+        if not self._host_table:
             return
-        found = self._nftables.list_json("list ruleset")
+        found = self.nftables.list_json("list ruleset")
         if isinstance(found, Refused):
             raise Unavailable(f"the host's packet filter cannot be read: {found.reason}")
         copy = host_firewall.mirror(
@@ -265,34 +315,65 @@ class Wiring:
             self._open_ports(),
             (self._table,),
         )
+        if copy.commands == self._copied:
+            return
         for rule in copy.skipped:
             _log.warning("a rule in %s cannot be copied and does not hold for ports", rule)
-        refused = self._nftables.run_json(json.dumps({"nftables": copy.commands}))
-        if refused is not None:
-            fd, taken = netns.make(lambda: _taken_one_by_one(copy.commands))
-            os.close(fd)
-            _log.warning("%d of the host's rules cannot be copied", len(copy.commands) - len(taken))
-            refused = self._nftables.run_json(json.dumps({"nftables": taken}))
+        taken = self._write_copy(copy.commands)
+        self._copied = copy.commands
+        self._copied_rules = sum("rule" in command.get("add", ()) for command in taken)
+        self._expect()
+
+    def _write_copy(self, commands: tuple[Json, ...]) -> tuple[Json, ...]:
+        """Performs what copies the host's rules; returns what of it the kernel takes."""
+        refused = self.nftables.run_json(_as_json(commands))
+        if refused is None:
+            return commands
+        fd, taken = netns.make(lambda: _taken_one_by_one(commands))
+        os.close(fd)
+        _log.warning("%d of the host's rules cannot be copied", len(commands) - len(taken))
+        refused = self.nftables.run_json(_as_json(taken))
         if refused is not None:
             raise Unavailable(f"the host's rules cannot be copied: {refused.reason}")
+        return taken
 
     def _open_ports(self) -> set[tuple[str, int]]:
         """The ports that are published without an address."""
         return {(p.protocol, p.host_port) for p in self._published if p.host_ip is None}
 
+    def _listed(self) -> tuple[str | Refused, ...]:
+        """The rules of our own tables, with the kernel's numbers for them."""
+        listed = self.nftables.list_json
+        tables = filter(None, (self._table, self._host_table))
+        return tuple(listed(f"list table inet {name}", terse=True) for name in tables)
+
+    def _remember(self) -> None:
+        """What our rules are like, unless somebody was quick to change them: then nothing fits."""
+        listed = self._listed()
+        there = [text for text in listed if isinstance(text, str)]
+        count = sum(text.count('{"rule": ') for text in there)
+        is_ours = there == [*listed] and count == self._rules + self._copied_rules
+        self._own_rules = listed if is_ours else ()
+
     def follow(self) -> bool:
-        """After others have changed the host's rules ours fit to them; whether ours were gone."""
+        """After others have changed the host's rules ours fit to them; whether ours were changed.
+
+        Raises:
+            Unavailable: the host's rules cannot be read, or ours not be made.
+        """
         with self._lock:
-            if not self._has_table or self._nftables is None:
+            if not self._has_table or self.nftables.generation() == self._generation:
                 return False
-            if generation() == self._generation:
-                return False
-            ours = self._nftables.list_json(f"list chain inet {self._table} forward")
-            if isinstance(ours, Refused):
+            if self._listed() != self._own_rules:
                 self.apply()
                 return True
-            self._mirror()
-            self._generation = generation()
+            self._generation = self.nftables.generation()
+            try:
+                self._mirror()
+            except OrlopError:
+                self._generation = _UNKNOWN
+                raise
+            self._remember()
             return False
 
     def publish(self, end: Endpoint) -> None:
@@ -334,19 +415,24 @@ class Wiring:
             self.apply()
 
     def _remove_table(self) -> None:
-        if self._has_table and self._nftables is not None:
-            for table in filter(None, (self._table, self._host_table)):
-                self._nftables.run(f"delete table inet {table}")
+        if self._has_table:
+            self._delete_tables()
             self._has_table = False
 
+    def _delete_tables(self) -> None:
+        for table in filter(None, (self._table, self._host_table)):
+            self.nftables.run(f"delete table inet {table}")
+
     def _run(self, commands: str) -> None:
-        if self._nftables is None:
-            self._nftables = Nftables()
-        refused = self._nftables.run(commands)
+        refused = self.nftables.run(commands)
         if refused is not None:
             raise Unavailable(f"nftables refuses the rules of the networks: {refused.reason}")
-        if self._has_table:
-            self._generation = generation()
+        self._expect()
+
+    def _expect(self) -> None:
+        """The rules are as we know them if nobody but us has changed them; see `follow`."""
+        if self.nftables.generation() == self._generation + 1:
+            self._generation += 1
 
     # --- beginning and end --------------------------------------------------------------------
 
@@ -369,9 +455,7 @@ class Wiring:
             bridges = [one for one in networks if one.device]
             gone = [one for one in bridges if bridge.remove(self.socket, _bridge_of(one))]
             if gone and not self._fences:
-                self._nftables = self._nftables or Nftables()
-                for table in filter(None, (self._table, self._host_table)):
-                    self._nftables.run(f"delete table inet {table}")
+                self._delete_tables()
 
     def close(self, networks: Iterable[NetworkObject]) -> None:
         """Bridges that nobody uses are gone, and without any the table, too."""
@@ -387,12 +471,18 @@ class Wiring:
             if self._socket is not None:
                 self._socket.close()
                 self._socket = None
+            if self._nftables is not None:
+                self._nftables.close()
 
 
-def _taken_one_by_one(commands: Iterable[object]) -> list[object]:
+def _taken_one_by_one(commands: tuple[Json, ...]) -> tuple[Json, ...]:
     """Those of the commands that the present namespace takes, each for itself."""
-    nftables = Nftables()
-    return [one for one in commands if nftables.run_json(json.dumps({"nftables": [one]})) is None]
+    with Nftables() as nftables:
+        return tuple(one for one in commands if nftables.run_json(_as_json([one])) is None)
+
+
+def _as_json(commands: Iterable[Json]) -> str:
+    return json.dumps({"nftables": list(commands)})
 
 
 def _bridge_of(network: NetworkObject) -> Bridge:

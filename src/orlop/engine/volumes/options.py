@@ -1,8 +1,7 @@
 """Names and options of volumes of the driver `local`: checked, and as mounts.
 
 What options describe is mounted by each container's own process, in its mount namespace: nothing of
-it is on the host. So a tmpfs volume is another one for each container and each start, where Docker
-keeps one for as long as some container runs.
+it is on the host. What is in memory only is the exception; see `orlop.engine.volumes.memory`.
 
 See: docs.docker.com "volume create", driver-specific options.
 """
@@ -82,6 +81,7 @@ def placed(options: Pairs, asked: request.Volume) -> request.Mount:
     """What is mounted for a volume with options.
 
     Raises:
+        NotFound: what it is to show of the host is not there (kind "volume device").
         Unsupported: the kernel has no such file system.
     """
     given = dict(options)
@@ -89,6 +89,8 @@ def placed(options: Pairs, asked: request.Volume) -> request.Mount:
     words = tuple(word for word in given.get("o", "").split(",") if word)
     read_only = asked.read_only or "ro" in words
     if kind in ("", "none", "bind") or any(word in _BINDS for word in words):
+        if not os.path.exists(device):
+            raise NotFound("volume device", device, hint="make it, or the volume with another one")
         return Bind(device, asked.target, read_only, recursive="bind" not in words)
     if kind == "tmpfs":
         others = tuple(word for word in words if word not in ("ro", "rw"))

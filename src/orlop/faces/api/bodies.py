@@ -1,4 +1,7 @@
-"""JSON bodies as typed values: unknown fields are ignored, wrong types are the client's mistake."""
+"""JSON bodies as typed values: unknown fields are ignored, wrong types are the client's mistake.
+
+The case of a field's letters does not count, as for Docker (Go's encoding/json, Unmarshal).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ import functools
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
+from msgspec import inspect
 
+from orlop.decode import respelled
 from orlop.errors import InvalidArgument
 
 if TYPE_CHECKING:
@@ -62,8 +67,8 @@ def decode(body: bytes, kind: type[_B]) -> _B:
     """
     empty = not body.strip() or body.strip() == b"null"
     try:
-        decoded: _B = _decoder(kind).decode(b"{}" if empty else body)
-        return decoded
+        found = msgspec.json.decode(b"{}" if empty else body)
+        return msgspec.convert(_respelled(found, _info(kind)), kind, strict=True)
     except msgspec.ValidationError as error:
         raise InvalidArgument(f"invalid request body: {_in_words(error)}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -83,8 +88,33 @@ def document(body: bytes) -> object:
 
 
 @functools.cache
-def _decoder(kind: type[msgspec.Struct]) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(kind, strict=True)
+def _info(kind: type[msgspec.Struct]) -> inspect.Type:
+    return inspect.type_info(kind)
+
+
+def _respelled(value: Any, info: inspect.Type) -> Any:
+    """The same value with the members' names as the type has them, whatever the case of letters."""
+    match info:
+        case inspect.UnionType(types=types):
+            for one in types:
+                value = _respelled(value, one)
+        case inspect.ListType(item_type=item) if isinstance(value, list):
+            return [_respelled(one, item) for one in value]
+        case inspect.StructType(cls=kind) if isinstance(value, dict):
+            names, members = _fields(kind)
+            return {
+                name: _respelled(one, members[name]) if name in members else one
+                for name, one in respelled(value, names).items()
+            }
+    return value
+
+
+@functools.cache
+def _fields(kind: type[msgspec.Struct]) -> tuple[dict[str, str], dict[str, inspect.Type]]:
+    """The fields' names, by their form in lower case, and their types by name."""
+    fields = msgspec.structs.fields(kind)
+    types = {field.encode_name: inspect.type_info(field.type) for field in fields}
+    return {name.lower(): name for name in types}, types
 
 
 def _in_words(error: msgspec.ValidationError) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from orlop.errors import InvalidArgument
 from orlop.intent.forms import process
 
@@ -12,7 +14,9 @@ def number_of(text: str, default: int = 0) -> int:
     Raises:
         InvalidArgument: there is none.
     """
-    try:
-        return process.signal(text.strip()) if text.strip() else default
-    except InvalidArgument:
-        raise InvalidArgument(f"invalid signal: {text}") from None
+    if not text.strip():
+        return default
+    with contextlib.suppress(InvalidArgument):
+        if number := process.signal(text.strip()):  # 0 only asks whether there is a process
+            return number
+    raise InvalidArgument(f"invalid signal: {text}")

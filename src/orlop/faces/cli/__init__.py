@@ -14,10 +14,11 @@ import sys
 from orlop import __version__
 from orlop.errors import InternalError, InvalidArgument, OrlopError
 from orlop.faces.cli.exit_codes import FAILED, INTERRUPTED, status_of
+from orlop.faces.cli.notes import complain
 from orlop.faces.cli.screen import Screen
-from orlop.faces.cli.verbs import TOPICS, VERBS
+from orlop.faces.cli.verbs import ELSEWHERE, TOPICS, VERBS
 from orlop.options import FLAG, TEXT, Option, parse
-from orlop.program import HELP, Program, load
+from orlop.program import HELP, Program, load_verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +28,12 @@ if TYPE_CHECKING:
 
 JSON = Option(("--json",), FLAG, "JSON for programs instead of a text for people")
 OPTIONS = (
-    Option(("--host", "-H"), TEXT, "the engine at this address (unix://PATH, tcp://HOST)", "URL"),
+    Option(
+        ("--host", "-H"),
+        TEXT,
+        "the engine at this address (unix://PATH, ssh://HOST, tcp://HOST:PORT)",
+        "URL",
+    ),
     Option(("--context", "-c"), TEXT, "the engine of a context; docker is Docker's", "NAME"),
     Option(("--config",), TEXT, "where credentials and contexts are (~/.docker)", "DIR"),
     Option(("--log-level", "-l"), TEXT, "has no effect", "LEVEL"),
@@ -42,6 +48,7 @@ _PROGRAM = Program(
     OPTIONS,
     clusters=True,
     topics=tuple((title, tuple(verbs)) for title, verbs in TOPICS),
+    elsewhere=ELSEWHERE,
 )
 _COMPLETE, _HELP = "__complete", "help"
 _VARIABLES = {"host": "ORLOP_HOST", "context": "ORLOP_CONTEXT", "config": "DOCKER_CONFIG"}
@@ -99,7 +106,7 @@ def _choose_engine(given: Values) -> None:
 
 def _perform(verb: str, *words: str) -> int:
     _PROGRAM.check(verb)
-    module = load(f"orlop.faces.cli.{verb}_")
+    module = load_verb("orlop.faces.cli", verb)
     try:
         values = _PROGRAM.values(verb, module, words)
         if values is None:
@@ -113,5 +120,5 @@ def _perform(verb: str, *words: str) -> int:
 def failed(error: OrlopError, otherwise: int) -> int:
     """Says what went wrong; returns the exit status, `otherwise` if the error has none."""
     sys.stdout.flush()
-    print(f"orlop: {error}", file=sys.stderr)
+    complain(error)
     return status_of(error, otherwise)

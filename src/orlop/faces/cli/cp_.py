@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from orlop.client import Client
 from orlop.errors import InvalidArgument
 from orlop.faces.cli.archives import read_archive, refuse_terminal
 from orlop.faces.cli.copying import inside, outside
 from orlop.faces.cli.copying.places import STREAM, Inside, Outside, destination, place_of
-from orlop.faces.cli.creating import warn
+from orlop.faces.cli.notes import note, warn
 from orlop.faces.cli.streams import write_all
 from orlop.options import FLAG, Option
 
@@ -50,9 +49,9 @@ def run(values: Values, _: Screen) -> int:
         case _:
             raise InvalidArgument("one of the paths has to be CONTAINER:PATH")
     if os.isatty(2) and not values.flag("quiet") and STREAM not in values.words:
-        from orlop.faces.cli.progress import amount
+        from orlop.faces.sizes import decimal
 
-        print(f"orlop: copied {amount(copied)} to {values.words[1]}", file=sys.stderr)
+        note(f"copied {decimal(copied)} to {values.words[1]}")
     return 0
 
 
@@ -73,7 +72,7 @@ def _out(client: Client, source: Inside, target: str, values: Values) -> int:
             directory,
             (called, name),
             owners=values.flag("archive"),
-            warn=lambda text: warn((text,)),
+            warn=warn,
         )
 
 

@@ -7,14 +7,13 @@ import sys
 
 from orlop.errors import AlreadyExists, NotFound, Unavailable
 from orlop.faces.cli.detaching import chosen
-from orlop.faces.cli.screen import printable
+from orlop.faces.cli.notes import note, warn
 from orlop.faces.cli.terminal import size_of_terminal
 from orlop.intent.docker_json import to_docker
 from orlop.intent.request import Named, Size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import Self
 
     from orlop.client import Client
@@ -57,7 +56,7 @@ def create_container(client: Client, request: Request) -> str:
         if not isinstance(image, Named) or handling.pull != "missing":
             raise
         if not handling.quiet:
-            print(f"orlop: there is no image {printable(image.ref)} here yet", file=sys.stderr)
+            note(f"there is no image {image.ref} here yet")
         _pull(client, image.ref, request)
         made = _create(client, request)
     return made
@@ -67,14 +66,8 @@ def _create(client: Client, request: Request) -> str:
     handling = request.handling
     query = {"name": handling.name or None, "platform": handling.platform or None}
     made = client.post("/containers/create", to_docker(request), query)
-    warn(made.get("Warnings"))
+    warn(*made.get("Warnings") or ())
     return str(made["Id"])
-
-
-def warn(texts: Sequence[str] | None) -> None:
-    """What an engine warns of is on standard error."""
-    for text in texts or ():
-        print(f"orlop: warning: {printable(text)}", file=sys.stderr)
 
 
 def _pull(client: Client, ref: str, request: Request) -> None:

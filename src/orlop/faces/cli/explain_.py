@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from itertools import groupby
 
 from orlop.errors import InvalidArgument
 from orlop.faces.cli import JSON
+from orlop.faces.cli.notes import warn
 from orlop.faces.cli.operations import (
     line_of,
     operation_document,
@@ -14,20 +14,22 @@ from orlop.faces.cli.operations import (
     show_reason,
     subject_of,
 )
-from orlop.faces.cli.screen import DIM, GREEN, RED, YELLOW, Cell, printable
+from orlop.faces.cli.screen import DIM, GREEN, RED, YELLOW, Cell
 from orlop.insight.difference import difference
 from orlop.insight.explain import Group, explain, planned
 from orlop.insight.phrases import ADDED, CHANGED, REMOVED
 from orlop.intent.flags import OPTIONS as RUN_OPTIONS
 from orlop.intent.flags import parse_run
+from orlop.intent.request import Named, Request
 from orlop.options import FLAG, PAIR, TEXT, Option, parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from orlop.faces.cli.screen import Screen
     from orlop.insight.difference import Change, Difference
     from orlop.insight.explain import Explanation
-    from orlop.intent.request import Request
     from orlop.options import Values
 
 USAGE = (
@@ -65,11 +67,14 @@ def run(values: Values, screen: Screen) -> int:
         return _run_container(values, screen)
     if values.given("as"):
         return _run_script(values, screen)
-    explanation = explain(subject_of(values))
+    subject = subject_of(values)
+    if isinstance(subject, Request) and isinstance(subject.image, Named):
+        return _run_with_image(subject, values, screen)
+    explanation = explain(subject)
     if screen.as_json:
         screen.json(document(explanation))
         return 0
-    _warn(explanation.warnings)
+    warn(*explanation.warnings)
     for group in explanation.groups:
         _show(group, screen, every=values.flag("all"))
     return 0
@@ -83,19 +88,27 @@ def _run_container(values: Values, screen: Screen) -> int:
     if values.words or values.given("bundle") or values.given("as"):
         raise InvalidArgument("--container is for itself: no flags, no bundle and no script")
     found = Client().get(f"/containers/{part(values.text('container'))}/explain")
+    return _show_found(found, values, screen)
+
+
+def _run_with_image(request: Request, values: Values, screen: Screen) -> int:
+    """The engine explains it: it has the images."""
+    from orlop.client import Client
+    from orlop.intent.docker_json import to_docker
+
+    return _show_found(Client().post("/explain", to_docker(request)), values, screen)
+
+
+def _show_found(found: dict[str, Any], values: Values, screen: Screen) -> int:
+    """What an engine has explained."""
     if screen.as_json:
         screen.json(found)
         return 0
-    _warn(tuple(found["warnings"]))
+    warn(*found["warnings"])
     for group in found["groups"]:
         lines = tuple(map(line_of, group["operations"]))
         _show(Group(group["name"], lines), screen, every=values.flag("all"))
     return 0
-
-
-def _warn(warnings: tuple[str, ...]) -> None:
-    for warning in warnings:
-        print(f"orlop: warning: {printable(warning)}", file=sys.stderr)
 
 
 def _show(group: Group, screen: Screen, *, every: bool) -> None:
@@ -135,7 +148,7 @@ def _run_script(values: Values, screen: Screen) -> int:
     if screen.as_json:
         screen.json({"warnings": list(plan.warnings), "script": text})
         return 0
-    _warn(plan.warnings)
+    warn(*plan.warnings)
     for line in text.splitlines():
         screen.line(line)
     return 0

@@ -7,6 +7,7 @@ import sys
 from orlop.client import Client
 from orlop.client.credentials import Keeping, Login, name_of
 from orlop.errors import InvalidArgument, Unauthorized
+from orlop.faces.cli.notes import note, warn
 from orlop.options import FLAG, TEXT, Option
 
 TYPE_CHECKING = False
@@ -39,7 +40,7 @@ def run(values: Values, screen: Screen) -> int:
     token = str(answer.get("IdentityToken") or "")
     kept = login.replace(password="", token=token) if token else login
     where = keeping.keep(registry, kept)
-    print(f"orlop: credentials are kept in {where}", file=sys.stderr)
+    note(f"credentials are kept in {where}")
     screen.line(str(answer.get("Status") or "Login Succeeded"))
     return 0
 
@@ -59,7 +60,7 @@ def _login(values: Values, before: Login) -> Login:
             raise InvalidArgument("--password-stdin needs --username")
         return _checked(user, sys.stdin.read().removesuffix("\n").removesuffix("\r"))
     if values.given("password"):
-        print("orlop: warning: --password-stdin is safer than --password", file=sys.stderr)
+        warn("--password-stdin is safer than --password")
         return _checked(user, values.text("password"))
     if before != Login() and user in ("", before.user):
         return before

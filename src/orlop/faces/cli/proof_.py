@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 from orlop.errors import OrlopError
 from orlop.faces.cli import JSON
 from orlop.faces.cli.exit_codes import DIFFERENT, FAILED
+from orlop.faces.cli.notes import complain
 from orlop.faces.cli.proof_document import document
 from orlop.faces.cli.proof_probe import probed
 from orlop.faces.cli.screen import BOLD, DIM, GREEN, PLAIN, RED, YELLOW, Cell
@@ -64,7 +63,7 @@ def run(values: Values, screen: Screen) -> int:
         except OrlopError as error:
             if len(values.words) == 1:
                 raise
-            print(f"orlop: {error}", file=sys.stderr)
+            complain(error)
             failed = True
         else:
             proofs.append(proof)

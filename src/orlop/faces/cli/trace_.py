@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-
 from orlop.errors import InvalidArgument, Unavailable
 from orlop.faces.cli import JSON
 from orlop.faces.cli.exit_codes import NOT_STARTED
+from orlop.faces.cli.notes import warn
 from orlop.faces.cli.operations import line_of, operation_document, subject_of
-from orlop.faces.cli.screen import Screen, printable
+from orlop.faces.cli.screen import Screen
 from orlop.faces.cli.waterfall import show_waterfall
 from orlop.insight.timing import Timed, Timing, trace_events
 from orlop.insight.trace import trace
@@ -46,7 +45,7 @@ def run(values: Values, screen: Screen) -> int:
         return _run_container(values, screen)
     subject = subject_of(values)
     with _Files(values) as files:
-        found = trace(subject, _warn)
+        found = trace(subject, warn)
         _show(found.timing, document(found), files, screen)
     if found.error is not None:
         raise found.error
@@ -75,10 +74,6 @@ def _show(timing: Timing, found: Mapping[str, Any], files: _Files, screen: Scree
         show_waterfall(timing, screen)
     if files.chrome:
         Screen(files.chrome).json(trace_events(timing))
-
-
-def _warn(text: str) -> None:
-    print(f"orlop: warning: {printable(text)}", file=sys.stderr)
 
 
 class _Files:

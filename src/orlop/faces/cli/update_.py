@@ -5,8 +5,8 @@ from __future__ import annotations
 from orlop.client import Client
 from orlop.client.addresses import part
 from orlop.errors import InvalidArgument
-from orlop.faces.cli.creating import warn
 from orlop.faces.cli.each import each
+from orlop.faces.cli.notes import warn
 from orlop.intent import flags
 from orlop.intent.docker_json import to_docker
 
@@ -59,7 +59,7 @@ def run(values: Values, screen: Screen) -> int:
 
     def change(name: str) -> str:
         answer = client.post(f"/containers/{part(name)}/update", body)
-        warn((answer or {}).get("Warnings"))
+        warn(*(answer or {}).get("Warnings") or ())
         return name
 
     return each(values.words, change, screen)

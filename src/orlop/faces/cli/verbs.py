@@ -169,6 +169,7 @@ OF_GROUP: Mapping[str, Group] = {
         {"events": "events", "info": "info"},
         {
             "df": "show what is on disk",
+            "dial-stdio": "pass standard input and output on to the engine, for ssh",
             "prune": "remove everything that nothing uses",
         },
         {},
@@ -179,3 +180,12 @@ OF_GROUP: Mapping[str, Group] = {
         _LIST,
     ),
 }
+
+ELSEWHERE = {
+    "build": "load an image that was built elsewhere, or commit a container",
+    "buildx": "load an image that was built elsewhere, or commit a container",
+    "compose": "docker compose works, with DOCKER_HOST=unix:///run/orlop/orlop.sock",
+    "swarm": "an engine is for one machine",
+    "plugin": "there are none",
+}
+"""Commands of Docker's that are none here, and what to do instead."""

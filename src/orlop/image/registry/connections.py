@@ -234,6 +234,8 @@ def _has_no_tls(error: HTTPError) -> bool:
 
 def _reason(error: HTTPError) -> str:
     cause = error.__context__ or error
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror
     text = str(cause) if isinstance(cause, OSError) and cause.args else str(error)
     return text.splitlines()[0][:300] if text else type(error).__name__
 

@@ -53,19 +53,20 @@ def _not_its_own(found: Isolation, observed: str, note: str, *, isolated: bool) 
 
 
 def _joined(found: Isolation, entry: Namespace, observed: str, note: str) -> Row:
-    asked = f"that of {entry.path}"
+    path = entry.path or ""
+    if path.startswith("/proc/") and path.rpartition("/")[0].endswith("/fd"):
+        return _by_descriptor(found, observed, note)
+    asked = f"that of {path}"
     try:
-        inode = os.stat(entry.path or "").st_ino
+        inode = os.stat(path).st_ino
     except OSError:
         return Row(found.kind, observed, asked, NOT_ASKED, "there is nothing at that path any more")
-    if inode != found.inode and _is_descriptor(entry.path or ""):
-        # Numbers are given again: it has not been that namespace for longer than the start took.
-        passed_on = "one that the engine had made, or opened"
-        return Row(found.kind, observed, passed_on, NOT_ASKED, note)
     return compared(found.kind, observed, asked, same=inode == found.inode, note=note)
 
 
-def _is_descriptor(path: str) -> bool:
-    """Whether a path is that of a process's descriptor (/proc/PID/fd/N)."""
-    words = path.split("/")
-    return len(words) == 5 and words[1] == "proc" and words[3] == "fd"
+def _by_descriptor(found: Isolation, observed: str, note: str) -> Row:
+    """Whoever started it had the namespace open; by now that descriptor may be another's."""
+    asked = "one that was made or open for it"
+    if found.isolated:
+        return Row(found.kind, observed, asked, AS_ASKED, note)
+    return Row(found.kind, observed, asked, NOT_ASKED, note)

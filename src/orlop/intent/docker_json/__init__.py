@@ -4,20 +4,22 @@ Both faces and the database's reader of old bodies use it: `orlop run` writes wh
 and `inspect` shows a request in the same words. Pure; nothing of the host is looked at.
 
 The rows of `CONFIG` and `HOST_CONFIG` are members that stand for one field each; a part is a
-function for members that only together make sense. Unknown members are ignored, a null is as good
-as an absent one, a member of the wrong type is an error that names it.
+function for members that only together make sense. Unknown members are ignored, the case of letters
+does not count, a null is as good as an absent one, a member of the wrong type is an error that
+names it.
 
 See: moby api/swagger.yaml, ContainerCreate.
 """
 
 from __future__ import annotations
 
-from orlop.decode import Mismatch, mapping_of, string
+from orlop.decode import Mismatch, mapping_of, respelled, string
 from orlop.errors import SpecError
 from orlop.intent.docker_json import config, host_config, mounts, networks, security
 from orlop.intent.docker_json.member import at, look_up, put
 from orlop.intent.given import Given, made
-from orlop.intent.request import Request
+from orlop.intent.request import Handling, Health, HostImage, Request
+from orlop.records import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,6 +66,7 @@ def from_docker(body: object) -> Request:
 def _read(body: object) -> Request:
     if not isinstance(body, dict):
         raise Mismatch("must be an object")
+    body = _spelling().of(body)
     document = {**body, "Config": body}
     given = Given()
     for member in _MEMBERS:
@@ -77,6 +80,42 @@ def _read(body: object) -> Request:
         given.written |= at(_WRITTEN, mapping_of(string), written)
     request: Request = made(Request, "", given)
     return request.replace(written=given.written)
+
+
+class _Spelling(Record):
+    """How members are spelt: by their form in lower case, and those in them, by their names."""
+
+    names: Mapping[str, str]
+    inner: Mapping[str, _Spelling]
+
+    def of(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """The same, with members that are spelt so. See: Go's encoding/json, Unmarshal."""
+        found = respelled(document, self.names)
+        for name, spelling in self.inner.items():
+            if isinstance(found.get(name), dict):
+                found[name] = spelling.of(found[name])
+        return found
+
+
+def _spelling_in(document: Mapping[str, Any]) -> _Spelling:
+    objects = {name: inner for name, inner in document.items() if inner and type(inner) is dict}
+    return _Spelling(
+        {name.lower(): name for name in document},
+        {name: _spelling_in(inner) for name, inner in objects.items()},
+    )
+
+
+_known: list[_Spelling] = []
+
+
+def _spelling() -> _Spelling:
+    """That of Docker's members: of a body in which each stands."""
+    if not _known:
+        health = Handling(health=Health(off=True))  # without, no member is written for it
+        body = to_docker(Request(HostImage(), handling=health))
+        del body["Orlop"]
+        _known.append(_spelling_in(body))
+    return _known[0]
 
 
 def _missing(_: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orlop.decode import Mismatch, boolean, i64, list_of, string
+from orlop.intent import units
 from orlop.intent.docker_json.member import (
     Member,
     at,
@@ -136,7 +137,8 @@ def take_health(document: object, given: Given) -> None:
         given.set("handling.health.test", found, f"{_CHECK}.Test")
     for key, field in _TIMES.items():
         value = look_up(document, f"{_CHECK}.{key}")
-        amount = at(f"{_CHECK}.{key}", _amount, value) if value is not None else 0
+        read = _amount if key == "Retries" else _time
+        amount = at(f"{_CHECK}.{key}", read, value) if value is not None else 0
         if amount:
             given.set(f"handling.health.{field}", amount, f"{_CHECK}.{key}")
 
@@ -152,6 +154,13 @@ def _amount(value: object) -> int:
     amount = i64(value)
     if amount < 0:
         raise Mismatch(f"must not be negative, as {amount}")
+    return amount
+
+
+def _time(value: object) -> int:
+    amount = _amount(value)
+    if 0 < amount < units.LEAST_CHECK_NS:
+        raise Mismatch("must be at least 1ms")
     return amount
 
 

@@ -225,7 +225,7 @@ HOST_CONFIG = (
     ),
     _mode("IpcMode", "namespaces.ipc", namespaces.ipc_mode, _ipc_text),
     joined(_C + "Links", "links", network.link, ":"),
-    count(_C + "OomScoreAdj", "oom_score_adj"),
+    Member(_C + "OomScoreAdj", "oom_score_adj", unless(0, integer(-1000, 1000)), int, 0),
     _mode("PidMode", "namespaces.pid", namespaces.pid_mode),
     flag(_C + "Privileged", "privileges.privileged"),
     flag(_C + "PublishAllPorts", "publish_all"),
@@ -249,7 +249,7 @@ HOST_CONFIG = (
     count(_C + "NetDelay", "limits.net_delay_ns"),
     count(_C + "NetLoss", "limits.net_loss_ppm"),
     # --- resources
-    count(_C + "CpuShares", "limits.cpu_shares"),
+    Member(_C + "CpuShares", "limits.cpu_shares", unless(0, integer(2, 262_144)), int, 0),
     count(_C + "Memory", "limits.memory_bytes"),
     count(_C + "NanoCpus", "limits.nano_cpus"),
     name(_C + "CgroupParent", "cgroup_parent"),

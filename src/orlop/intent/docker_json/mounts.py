@@ -182,6 +182,8 @@ def _volume_name(value: object) -> object:
 
 
 def _read_tmpfs(given: Mapping[str, Any], target: str) -> Tmpfs:
+    if _option(given, "Source", string):
+        raise Mismatch("must have no Source, which is of binds and volumes")
     size = _option(given, "TmpfsOptions.SizeBytes", i64)
     options = _option(given, "TmpfsOptions.Options", list_of(list_of(string))) or ()
     words = [*("=".join(option) for option in options)]

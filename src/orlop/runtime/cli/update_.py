@@ -8,6 +8,7 @@ from orlop.errors import InvalidArgument, WrongState
 from orlop.kernel.cgroup.resources import BlockIo, Cpu, Memory, Resources
 from orlop.options import NUMBER, TEXT, Option
 from orlop.runtime.lifecycle.status import STOPPED, look
+from orlop.runtime.lifecycle.update import update
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def run(store: Store, values: Values, _: Log) -> int:
         found = look(directory)
         if found.status == STOPPED:
             raise WrongState("update", found.state.id, state=STOPPED, needs="running")
-        found.cgroup().update(_resources(values))
+        update(directory, _resources(values))
     return 0
 
 

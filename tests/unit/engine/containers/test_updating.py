@@ -16,5 +16,7 @@ def test_what_is_not_asked_stays() -> None:
 def test_cpus_and_a_quota_replace_each_other() -> None:
     quota = merged(BEFORE, Limits(cpu_quota_us=5000))
     assert (quota.nano_cpus, quota.cpu_quota_us) == (None, 5000)
+    both = merged(BEFORE, Limits(nano_cpus=7, cpu_quota_us=5000))  # which is refused later
+    assert (both.nano_cpus, both.cpu_quota_us) == (7, 5000)
     again = merged(quota, Limits(nano_cpus=7))
     assert (again.nano_cpus, again.cpu_quota_us, again.cpu_period_us) == (7, None, None)

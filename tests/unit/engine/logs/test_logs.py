@@ -23,8 +23,8 @@ SECOND = 10**9
 BEGIN = 1_700_000_000 * SECOND
 
 
-def entry(text: str, at: int = 0, stream: str = "stdout") -> bytes:
-    line = {"log": text, "stream": stream, "time": to_text(BEGIN + at * SECOND)}
+def entry(text: str, at: int = 0, stream: str = "stdout", **more: dict[str, str]) -> bytes:
+    line = {"log": text, "stream": stream, "time": to_text(BEGIN + at * SECOND), **more}
     return json.dumps(line, ensure_ascii=False).encode() + b"\n"
 
 
@@ -60,10 +60,10 @@ def texts(path: Path, query: LogQuery = LogQuery()) -> list[str]:  # noqa: B008 
     return [line.data.decode() for line in asyncio.run(_lines(path, query))]
 
 
-def rendered(path: Path, *, timestamps: bool = False, framed: bool = True) -> bytes:
+def rendered(path: Path, **form: bool) -> bytes:
     async def main() -> bytes:
         logs = Logs(Containers(path), Events())
-        pieces = logs.render("web", LogQuery(), timestamps=timestamps, framed=framed)
+        pieces = logs.render("web", LogQuery(), **form)
         return b"".join([piece async for piece in pieces])
 
     return asyncio.run(main())
@@ -188,6 +188,17 @@ def test_a_line_in_parts_has_one_time(path: Path) -> None:
     times = [to_text(BEGIN + n * SECOND) for n in range(4)]
     expected = f"{times[0]} a{times[1]} e\nb\n{times[3]} c\n"
     assert rendered(path, timestamps=True, framed=False).decode() == expected
+
+
+def test_details_come_before_each_line_and_behind_its_time(path: Path) -> None:
+    attributes = {"team": "red, blue", "LC_ALL": "C"}
+    long = b"".join(entry(text, 0, attrs=attributes) for text in ("begin,", "end\n"))
+    path.write_bytes(long + entry("without\n", 1))
+    detail = "LC_ALL=C,team=red%2C+blue"
+    plain = rendered(path, details=True, framed=False).decode()
+    assert plain == f"{detail} begin,end\n without\n"
+    timed = rendered(path, details=True, timestamps=True, framed=False).decode().splitlines()
+    assert timed[0] == f"{to_text(BEGIN)} {detail} begin,end"
 
 
 def test_times_are_completed_and_read_back() -> None:

@@ -76,8 +76,15 @@ def test_details_are_the_labels_and_variables_that_were_chosen() -> None:
         handling=Handling(log=Log("json-file", options)),
     )
     container = Container("a" * 64, "web", 1, request, ResolvedImage("debian", "sha256:1"))
-    assert attributes(container) == (
+    assert attributes(container, DEFAULT) == (
         ("LC_ALL", "C"),
         ("tag", "web/aaaaaaaaaaaa"),
         ("team", "red"),
     )
+
+
+def test_details_are_also_what_the_engine_asks_of_all_containers() -> None:
+    request = Request(labels=(("team", "red"),))
+    container = Container("a" * 64, "web", 1, request, ResolvedImage("debian", "sha256:1"))
+    assert attributes(container, Log("", (("labels", "team"),))) == (("team", "red"),)
+    assert attributes(container, Log("local", ())) == ()

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -67,6 +68,10 @@ class FakeContainers:
         if self.fails:
             raise self.fails
         return not self.get(ref).is_running
+
+    @contextlib.contextmanager
+    def attaching(self, ref: str) -> Iterator[Callable[[Attachment], Awaitable[None]]]:
+        yield functools.partial(self.attach, ref)
 
     async def attach(self, ref: str, attachment: Attachment) -> None:
         if self.fails:

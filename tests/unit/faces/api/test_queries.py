@@ -65,6 +65,10 @@ def test_bodies() -> None:
     assert bodies.decode(b" null ", Body) == Body()
     text = b'{"Name": null, "Limits": [{"Soft": 1, "Hard": "ignored"}], "Else": {}}'
     assert bodies.decode(text, Body) == Body(limits=[Inner(1)])
+    odd = b'{"name": "b", "NAME": "c", "Name": "a", "lIMITS": [{"soft": 1}, null]}'
+    with pytest.raises(InvalidArgument, match=r"Limits\[1\]: Expected"):
+        bodies.decode(odd, Body)
+    assert bodies.decode(odd.replace(b", null", b""), Body) == Body("a", [Inner(1)])
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from orlop.engine.containers.copies import copy_of
 from orlop.faces.api.rendering.networks import endpoint_document, port_rows, settings_document
 from orlop.faces.api.rendering.state import state_document, status_text
 from orlop.faces.api.rendering.times import rfc3339
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from orlop.engine.settings import Settings
     from orlop.faces.api.versions import Version
 
-DRIVER = "overlay2"
-"""What the storage is called to clients: it is overlayfs, and some look for the name."""
+DRIVER, COPIES = "overlay2", "vfs"
+"""What the storage is called to clients, some of which look for the name: overlays, or copies."""
 RUNTIME = "orlop"
 _ANNOTATIONS = (1, 46)
 
@@ -79,7 +80,7 @@ def details(
         "LogPath": container.log_path,
         "Name": f"/{container.name}",
         "RestartCount": container.state.restarts,
-        "Driver": DRIVER,
+        "Driver": storage_driver(container),
         "Platform": "linux",
         "MountLabel": "",
         "ProcessLabel": "",
@@ -117,8 +118,15 @@ def config_document(container: Container, body: dict[str, Any]) -> dict[str, Any
     return config
 
 
+def storage_driver(container: Container) -> str:
+    """What its files are kept by: that of its making, which may not be that of new ones."""
+    return COPIES if copy_of(container) else DRIVER
+
+
 def graph_driver(container: Container) -> dict[str, Any]:
-    """`GraphDriver`: the directories of the overlay."""
+    """`GraphDriver`: the directories of the overlay; there are none of a copy."""
+    if storage_driver(container) == COPIES:
+        return {"Name": COPIES, "Data": None}
     layers = f"{container.directory}/layers"
     data = {
         "LowerDir": ":".join(container.image.lowers),

@@ -25,7 +25,7 @@ def network_document(
         "Scope": "local",
         "Driver": network.driver,
         "EnableIPv4": network.has_ipv4,
-        "EnableIPv6": network.has_ipv6,
+        "EnableIPv6": network.asks_ipv6,  # Compose 1 compares it with what it has asked for
         "IPAM": {"Driver": "default", "Options": None, "Config": subnets},
         "Internal": network.internal,
         "Attachable": network.attachable,

@@ -104,7 +104,7 @@ def _limits(facts: SystemFacts) -> dict[str, Any]:
 
 def _engine(settings: Settings, facts: SystemFacts) -> dict[str, Any]:
     return {
-        "Driver": containers.DRIVER,
+        "Driver": containers.COPIES if facts.copies else containers.DRIVER,
         "DriverStatus": [["Orlop Version", __version__]],
         "DockerRootDir": settings.data_root,
         "LoggingDriver": settings.log_driver,

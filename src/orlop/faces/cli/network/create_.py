@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orlop.client import Client
 from orlop.errors import InvalidArgument
-from orlop.faces.cli.creating import warn
+from orlop.faces.cli.notes import warn
 from orlop.faces.cli.pairs import labels_of, pairs_of
 from orlop.options import FLAG, LIST, TEXT, Option
 
@@ -46,7 +46,7 @@ EXAMPLE = "orlop network create --subnet 10.1.0.0/24 backend"
 def run(values: Values, screen: Screen) -> int:
     """Makes it, and prints its id."""
     answer = Client().post("/networks/create", request_of(values))
-    warn([answer["Warning"]] if answer.get("Warning") else None)
+    warn(*filter(None, [answer.get("Warning")]))
     screen.line(answer["Id"])
     return 0
 

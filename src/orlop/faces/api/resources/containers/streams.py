@@ -18,8 +18,6 @@ from orlop.faces.api.routes import Call, Route
 from orlop.faces.api.websocket import carry
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from aiohttp.web_response import StreamResponse
 
     from orlop.engine.container import Container
@@ -45,7 +43,8 @@ async def attach(call: Call[AttachQuery, NoBody]) -> StreamResponse:
     """The connection carries the container's streams."""
     container = _attachable(call)
     wanted = _wanted(call.query).replace(framed=not container.request.terminal)
-    return await hand_over(call.request, call.version, wanted, _taker(call, container))
+    with call.engine.containers.attaching(container.id) as take:
+        return await hand_over(call.request, call.version, wanted, take)
 
 
 async def attach_websocket(call: Call[AttachQuery, NoBody]) -> StreamResponse:
@@ -54,7 +53,8 @@ async def attach_websocket(call: Call[AttachQuery, NoBody]) -> StreamResponse:
     wanted = _wanted(call.query).replace(framed=False)
     if call.version < _CHOICE_OF_STREAMS:
         wanted = wanted.replace(stdin=True, stdout=True, stderr=True)
-    return await carry(call.request, wanted, _taker(call, container))
+    with call.engine.containers.attaching(container.id) as take:
+        return await carry(call.request, wanted, take)
 
 
 def _attachable(call: Call[AttachQuery, NoBody]) -> Container:
@@ -74,15 +74,6 @@ def _wanted(query: AttachQuery) -> Attachment:
         logs=query.logs,
         detach_keys=query.detach_keys,
     )
-
-
-def _taker(
-    call: Call[AttachQuery, NoBody], container: Container
-) -> Callable[[Attachment], Awaitable[None]]:
-    async def take(attachment: Attachment) -> None:
-        await call.engine.containers.attach(container.id, attachment)
-
-    return take
 
 
 class WaitQuery(msgspec.Struct, frozen=True):
@@ -138,7 +129,10 @@ async def logs(call: Call[LogsQuery, NoBody]) -> StreamResponse:
     container = engine.containers.get(call.name)
     framed = not container.request.terminal
     lines = engine.logs.render(
-        container.id, _log_query(query), timestamps=query.timestamps, framed=framed
+        *(container.id, _log_query(query)),
+        timestamps=query.timestamps,
+        details=query.details,
+        framed=framed,
     )
     answer = await answers.stream(call.request, content_type(call.version, framed=framed))
     return await answers.pour(answer, lines)

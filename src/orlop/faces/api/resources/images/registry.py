@@ -57,7 +57,15 @@ async def _pull(call: Call[CreateQuery, NoBody]) -> StreamResponse:
         )
         return found
 
-    return await progress.stream(call.request, work, lambda _: ())
+    try:
+        return await progress.stream(call.request, work, lambda _: ())
+    except Unauthorized as error:  # as Docker has it: what one may not see is not there
+        return answers.message(f"{_DENIED.format(query.from_image)}: {error}", 404)
+
+
+_DENIED = (  # Compose and docker-py search for these words
+    "pull access denied for {}, repository does not exist or may require 'docker login'"
+)
 
 
 def wanted_name(image: str, tag: str) -> tuple[str, bool]:
