@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from orlop.engine.containers.removal import Remover
     from orlop.engine.containers.roster import Roster
     from orlop.engine.containers.runs import Runs
+    from orlop.engine.containers.storage import VolumesOf
     from orlop.engine.networks import Networks
     from orlop.engine.settings import Settings
     from orlop.launch.shim import ExitRecord
@@ -136,6 +137,7 @@ class Reconciler:
         endings: Endings,
         remover: Remover,
         policies: Policies,
+        volumes: VolumesOf,
         networks: Networks,
         background: Background,
         settings: Settings,
@@ -146,6 +148,7 @@ class Reconciler:
         self._endings = endings
         self._remover = remover
         self._policies = policies
+        self._volumes = volumes
         self._networks = networks
         self._background = background
         self._settings = settings
@@ -163,6 +166,7 @@ class Reconciler:
         if work:
             await asyncio.wait(work, timeout=_PATIENCE_S)
         await self._networks.keep_only({container.id for container in self._roster.all()})
+        await self._volumes.unmount_unused()
 
     async def _one(self, key: str, turns: asyncio.Semaphore) -> None:
         async with turns, self._roster.lock(key):
@@ -179,7 +183,9 @@ class Reconciler:
                 found.shim.close()
             await self._remover.remove(container, volumes=container.state.removes_volumes)
         elif found.shim is not None:
-            await self._networks.adopt(self._adopt(container, found, found.shim))
+            adopted = self._adopt(container, found, found.shim)
+            await self._volumes.mount(adopted)
+            await self._networks.adopt(adopted)
         else:
             if found.entry:
                 await in_thread(delete, self._store, container.id, force=True)

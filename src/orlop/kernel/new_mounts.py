@@ -120,6 +120,15 @@ def attach(mount: int, target: int) -> None:
     syscalls.move_mount(mount, "", target, "", flags)
 
 
+def detach(place: str) -> None:
+    """What is mounted at a host path is there no more; who uses it still, keeps it.
+
+    Raises:
+        SyscallError: as in umount2(2).
+    """
+    syscalls.umount2(place, _MNT_DETACH)
+
+
 def set_attributes(mount: int, attributes: int, *, recursive: bool = False) -> None:
     """A mount has these MOUNT_ATTR_ bits too.
 

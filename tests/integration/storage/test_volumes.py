@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from orlop.engine.volumes import ANONYMOUS_LABEL, Volume, VolumeFilter
+from orlop.engine.volumes import ANONYMOUS_LABEL, Volume, VolumeFilter, memory
 from orlop.engine.volumes.table import FILLING, FRESH, READY, REMOVING
-from orlop.errors import Conflict, InvalidArgument, NotFound, Unsupported
+from orlop.errors import Conflict, InvalidArgument, NotFound, OrlopError, Unsupported
 from orlop.intent.flags import parse_run
 from tests.integration.storage.copies import chunks, packed
 from tests.integration.support.engines import Live
@@ -201,6 +201,37 @@ class TestUsing:
         create(live, "data", options=options)
         assert output(live, "stat -c %a /v; df -k /v | tail -n 1", "-v data:/v").startswith("700\n")
         assert "1024" in output(live, "df -k /v | tail -n 1", "-v data:/v")
+
+    def test_a_tmpfs_is_the_same_for_all_that_run(self, live: Live) -> None:
+        create(live, "data", options=(("type", "tmpfs"), ("device", "tmpfs"), ("o", "size=1m")))
+        place = live.engine.volumes.get("data").mountpoint
+        command = "echo of the first > /v/file; echo ready; while :; do sleep 0.1; done"
+        first = live.run(command, "-v data:/v")
+        live.until(lambda: "ready" in live.log(first))
+        assert output(live, "cat /v/file; stat -c %a /v", "-v data:/v") == "of the first\n1777\n"
+        live(live.containers.kill(first))
+        live.end(first)
+        live.until(lambda: not os.path.ismount(place))
+        assert output(live, "ls /v; echo nothing", "-v data:/v") == "nothing\n"
+        live.until(lambda: not os.path.ismount(place))
+        with pytest.raises(OrlopError, match="size"):
+            create(live, "wrong", options=(("type", "tmpfs"), ("device", "x"), ("o", "size=much")))
+            live.run("true", "-v wrong:/v")
+
+    def test_a_tmpfs_outlives_an_engine_as_long_as_it_is_used(self, live: Live) -> None:
+        create(live, "data", options=(("type", "tmpfs"), ("device", "tmpfs")))
+        create(live, "other", options=(("type", "tmpfs"), ("device", "tmpfs")))
+        unused = live.engine.volumes.get("other").mountpoint
+        memory.mount(unused, (("type", "tmpfs"),))  # as a dead engine may leave it
+        command = "echo kept > /v/file; echo ready; while :; do sleep 0.1; done"
+        first = live.run(command, "-v data:/v")
+        live.until(lambda: "ready" in live.log(first))
+        live.restart()
+        assert not os.path.ismount(unused)
+        assert output(live, "cat /v/file", "-v data:/v") == "kept\n"
+        live(live.containers.kill(first))
+        live.end(first)
+        live.until(lambda: not os.path.ismount(live.engine.volumes.get("data").mountpoint))
 
     def test_a_type_that_the_kernel_lacks(self, live: Live) -> None:
         options = (("type", "nofs"), ("device", "server:/x"), ("o", "addr=127.0.0.1"))

@@ -109,14 +109,16 @@ class Containers:
             self._runs,
             self.store,
             composer,
+            volumes,
             networks,
             self._clients,
             bus,
             settings,
         )
         self._endings = Endings(
-            self._roster, self.store, self._waiters, networks, bus, self._after_end
+            self._roster, self.store, self._waiters, volumes, networks, bus, self._after_end
         )
+        self._volumes = volumes
         self._networks = networks
         self._connector = Connector(self._roster, self.store, networks)
         self._stopper = Stopper(self._roster, self._runs, self.store, self._policies, bus, settings)
@@ -130,6 +132,7 @@ class Containers:
             self._policies,
             volumes,
             bus,
+            background,
             settings,
         )
 
@@ -142,6 +145,7 @@ class Containers:
             self._endings,
             self._remover,
             self._policies,
+            self._volumes,
             self._networks,
             self._background,
             self._settings,
@@ -541,7 +545,7 @@ class Containers:
             self._roster.change_state(container.id, status=RESTARTING)
             self._policies.schedule(container.id, lived_s)
         elif handling.remove:
-            await self._remover.remove(container, volumes=True)
+            await self._remover.remove_at_end(container)
 
     def _restart_is_due(self, container: str) -> None:
         self._background.start(self._restart(container), f"restart of {container}")

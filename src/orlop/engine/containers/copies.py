@@ -63,7 +63,7 @@ class Copies:
             Unavailable: the disk is nearly full.
             SyscallError: something cannot be read or made.
         """
-        needs = "overlays, which the host cannot have below the data root"
+        needs = "overlays, and containers here get copies (--storage-driver)"
         hint = "be root" if os.geteuid() else "take a data root on another file system"
         if isinstance(container.request.image, HostImage):
             raise Unsupported("the image `host`", needs=needs, hint=hint)

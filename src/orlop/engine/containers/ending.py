@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from orlop.engine.container import Container
     from orlop.engine.containers.roster import Roster
     from orlop.engine.containers.runs import Run
+    from orlop.engine.containers.storage import VolumesOf
     from orlop.engine.containers.waiting import Waiters
     from orlop.engine.events import Events
     from orlop.engine.networks import Networks
@@ -47,6 +48,7 @@ class Endings:
         roster: who is there.
         store: what is running.
         waiters: who waits for ends.
+        volumes: what it had in memory goes, if nobody else has it.
         networks: what it gives its addresses back to.
         bus: gets oom, die and unmount.
         afterwards: called with the container's lock held and the run that is over, when nothing
@@ -58,6 +60,7 @@ class Endings:
         roster: Roster,
         store: Store,
         waiters: Waiters,
+        volumes: VolumesOf,
         networks: Networks,
         bus: Events,
         afterwards: Callable[[Container, float], Awaitable[None]],
@@ -65,6 +68,7 @@ class Endings:
         self._roster = roster
         self._store = store
         self._waiters = waiters
+        self._volumes = volumes
         self._networks = networks
         self._events = bus
         self._afterwards = afterwards
@@ -95,6 +99,7 @@ class Endings:
         container = self.record(container, record, victim)
         await in_thread(clean, self._store, run)
         await self._networks.release(container.id)
+        await self._volumes.unmount(container.id)
         return container
 
     def record(

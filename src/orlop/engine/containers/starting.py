@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from orlop.engine.containers.composing import Composer
     from orlop.engine.containers.roster import Roster
     from orlop.engine.containers.runs import Runs
+    from orlop.engine.containers.storage import VolumesOf
     from orlop.engine.events import Events
     from orlop.engine.network import Endpoint
     from orlop.engine.networks import Networks
@@ -59,6 +60,7 @@ class Starter:
         runs: Runs,
         store: Store,
         composer: Composer,
+        volumes: VolumesOf,
         networks: Networks,
         clients: Clients,
         bus: Events,
@@ -68,6 +70,7 @@ class Starter:
         self._runs = runs
         self._store = store
         self._composer = composer
+        self._volumes = volumes
         self._networks = networks
         self._clients = clients
         self._events = bus
@@ -87,9 +90,11 @@ class Starter:
         clients = self._clients.take(container.id)
         try:
             ends = self._networks.prepare(container)
+            await self._volumes.mount(container)
             launched = await in_thread(self._launch, container, clients, ends)
         except OrlopError as error:
             await self._networks.release(container.id)
+            await self._volumes.unmount(container.id)
             self._failed(container, error)
             raise
         finally:

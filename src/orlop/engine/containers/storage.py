@@ -31,5 +31,14 @@ class VolumesOf(Protocol):
     def placed(self, asked: Volume, name: str, held: contextlib.ExitStack) -> Mount:
         """What is mounted for a volume at a start; `held` keeps open what it needs so long."""
 
+    async def mount(self, container: Container) -> None:
+        """What the container has in memory together with others is there: it is about to run."""
+
+    async def unmount(self, container: str) -> None:
+        """A container, by its id, does not run any more."""
+
+    async def unmount_unused(self) -> None:
+        """Nothing is in memory that no running container has."""
+
     async def release(self, container: Container, *, anonymous: bool) -> object:
         """The container does not use its volumes any more; its anonymous ones can go, too."""

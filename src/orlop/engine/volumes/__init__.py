@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from orlop.engine import events
 from orlop.engine.blocking import in_thread
 from orlop.engine.container import MountPoint
+from orlop.engine.volumes import memory
 from orlop.engine.volumes import options as local
 from orlop.engine.volumes.answers import (
     ALL,
@@ -75,6 +76,7 @@ class Volumes:
         self._events = bus
         self._fill = fill
         self._locks: dict[str, asyncio.Lock] = {}
+        self._in_memory = memory.Users()
 
     async def open(self, containers: Iterable[str]) -> None:
         """What a dead engine has left half done is put right.
@@ -205,6 +207,7 @@ class Volumes:
 
     async def _removed(self, name: str) -> None:
         self._table.set_state(name, REMOVING)
+        await self._unmounted_unless_used(name)
         await in_thread(remove_files, self._directory, name)
         self._table.drop(name)
         self._locks.pop(name, None)
@@ -306,15 +309,51 @@ class Volumes:
             Unsupported: the kernel does not have its type of file system.
         """
         volume = self.get(name)
-        if volume.options:
-            return local.placed(volume.options, asked)
         source = volume.mountpoint
+        shared = memory.is_in_memory(volume.options) and memory.is_mounted(source)
+        if volume.options and not shared:
+            return local.placed(volume.options, asked)
         if asked.subpath:
             # A descriptor: what is below a volume, containers can change until the mount is made.
             fd = open_subpath(source, asked.subpath)
             held.callback(os.close, fd)
             source = f"/proc/{os.getpid()}/fd/{fd}"
         return Bind(source, asked.target, asked.read_only)
+
+    async def mount(self, container: Container) -> None:
+        """A container that is about to run, or runs, finds its volumes in memory as others do.
+
+        Raises:
+            NotFound: a volume is gone.
+            SyscallError: the kernel does not like a volume's options.
+        """
+        for name in dict.fromkeys(point.name for point in container.mounts if point.name):
+            volume = self._table.find(name)
+            if volume is None or not memory.is_in_memory(volume.options):
+                continue
+            async with self._lock(name):
+                await in_thread(memory.mount, volume.mountpoint, volume.options)
+                self._in_memory.add(name, container.id)
+
+    async def unmount(self, container: str) -> None:
+        """A container does not run any more: what only it had in memory is gone."""
+        for name in self._in_memory.names_of(container):
+            async with self._lock(name):
+                self._in_memory.drop(name, container)
+                await self._unmounted_unless_used(name)
+
+    async def unmount_unused(self) -> None:
+        """No volume is in memory that no running container has; to be called when all are known."""
+        for volume in self._table.all():
+            if memory.is_in_memory(volume.options):
+                async with self._lock(volume.name):
+                    await self._unmounted_unless_used(volume.name)
+
+    async def _unmounted_unless_used(self, name: str) -> None:
+        """Its lock is held."""
+        volume = self._table.find(name)
+        if volume is not None and not self._in_memory.has(name):
+            await in_thread(memory.unmount, volume.mountpoint)
 
     async def release(self, container: Container, *, anonymous: bool = False) -> tuple[str, ...]:
         """A container has no volumes any more; returns the names of those that went with it.

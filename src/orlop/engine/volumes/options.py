@@ -1,8 +1,7 @@
 """Names and options of volumes of the driver `local`: checked, and as mounts.
 
 What options describe is mounted by each container's own process, in its mount namespace: nothing of
-it is on the host. So a tmpfs volume is another one for each container and each start, where Docker
-keeps one for as long as some container runs.
+it is on the host. What is in memory only is the exception; see `orlop.engine.volumes.memory`.
 
 See: docs.docker.com "volume create", driver-specific options.
 """

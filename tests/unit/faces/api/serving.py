@@ -69,15 +69,15 @@ class FakeContainers:
             raise self.fails
         return not self.get(ref).is_running
 
+    @contextlib.contextmanager
+    def attaching(self, ref: str) -> Iterator[Callable[[Attachment], Awaitable[None]]]:
+        yield functools.partial(self.attach, ref)
+
     async def attach(self, ref: str, attachment: Attachment) -> None:
         if self.fails:
             socket.socket(fileno=attachment.fd).close()
             raise self.fails
         await self.attached.put(attachment)
-
-    @contextlib.contextmanager
-    def attaching(self, ref: str) -> Iterator[Callable[[Attachment], Awaitable[None]]]:
-        yield functools.partial(self.attach, ref)
 
     def wait(self, ref: str, condition: WaitCondition) -> asyncio.Future[Ended]:
         self.calls.append(("wait", ref, condition))
