@@ -8,6 +8,7 @@ One module a verb (`orlop.faces.cli.VERB_`), as `orlop.program` describes it, an
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -50,6 +51,7 @@ _PROGRAM = Program(
     topics=tuple((title, tuple(verbs)) for title, verbs in TOPICS),
     elsewhere=ELSEWHERE,
 )
+_CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _COMPLETE, _HELP = "__complete", "help"
 _VARIABLES = {"host": "ORLOP_HOST", "context": "ORLOP_CONTEXT", "config": "DOCKER_CONFIG"}
 
@@ -81,11 +83,11 @@ def main(words: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return FAILED
-    except OSError as error:  # whatever else can fail is an OrlopError: what it writes to is full
-        return failed(Unavailable(f"cannot write: {error.strerror or error}"), FAILED)
     except Exception as error:  # the last resort: a bug, shown without a traceback
         if debug:
             raise
+        if isinstance(error, OSError) and error.errno in _CANNOT_WRITE:
+            return failed(Unavailable(f"cannot write: {error.strerror}"), FAILED)
         return failed(InternalError(f"internal error: {type(error).__name__}: {error}"), FAILED)
     return status
 
