@@ -160,6 +160,8 @@ PRECONDITIONS = {
     "iproute2": Precondition("ip(8)", _programs("ip")),
     "shellcheck": Precondition("shellcheck(1)", _programs("shellcheck")),
     "nftables": Precondition("nft(8)", _programs("nft")),
+    "dig": Precondition("dig(1)", _programs("dig")),
+    "iperf3": Precondition("iperf3(1)", _programs("iperf3")),
     "strace": Precondition("strace(1)", _programs("strace")),
     "runc": Precondition("runc", _programs("runc")),
     "crun": Precondition("crun", _programs("crun")),

@@ -150,3 +150,8 @@ def load(name: str) -> ModuleType:
     """The module of this name; importlib would load `warnings` too."""
     __import__(name)
     return sys.modules[name]
+
+
+def load_verb(package: str, verb: str) -> ModuleType:
+    """The module of a verb."""
+    return load(f"{package}.{verb.replace('-', '_')}_")

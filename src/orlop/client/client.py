@@ -113,6 +113,10 @@ class Client:
         pending.response()
         return Hijacked(pending.connection)
 
+    def dial(self) -> Hijacked:
+        """A connection to the engine by which nothing has been said."""
+        return Hijacked(self._connection())
+
     def ping(self) -> Mapping[str, str]:
         """The headers by which an engine tells what it is; it is there afterwards."""
         return self.head("/_ping")

@@ -9,7 +9,7 @@ import os
 
 from orlop import jsontext
 from orlop.client.configuration import directory
-from orlop.client.endpoint import UnixSocket, parse_endpoint
+from orlop.client.endpoint import SshHost, UnixSocket, parse_endpoint
 from orlop.errors import InvalidArgument, NotFound, Unsupported
 
 TYPE_CHECKING = False
@@ -40,7 +40,9 @@ def endpoint_of(name: str) -> Endpoint:
     address = _address(document)
     if not address:
         raise InvalidArgument(f"the context {name!r} has no address for docker")
-    return parse_endpoint(address)
+    endpoint = parse_endpoint(address)
+    # What such a context leads to has to have Docker's command, for Docker's client.
+    return endpoint.replace(program=DOCKER) if isinstance(endpoint, SshHost) else endpoint
 
 
 def contexts() -> list[tuple[str, str, str]]:

@@ -28,14 +28,39 @@ class TcpPort(Record):
     port: int
 
     def __str__(self) -> str:
-        return f"tcp://{self.host}:{self.port}"
+        return (
+            f"tcp://[{self.host}]:{self.port}"
+            if ":" in self.host
+            else f"tcp://{self.host}:{self.port}"
+        )
 
 
-Endpoint = UnixSocket | TcpPort
+class SshHost(Record):
+    """A machine that ssh(1) reaches.
+
+    Attributes:
+        name: as ssh takes it, with or without USER@ in front.
+        port: 0 for ssh's own choice.
+        socket: path of the engine's there, "" for the usual one.
+        program: which command is there.
+    """
+
+    name: str
+    port: int = 0
+    socket: str = ""
+    program: str = "orlop"
+
+    def __str__(self) -> str:
+        return f"ssh://{self.name}{f':{self.port}' if self.port else ''}{self.socket}"
+
+
+Endpoint = UnixSocket | TcpPort | SshHost
 
 
 def parse_endpoint(text: str) -> Endpoint:
-    """What `-H`, ORLOP_HOST and contexts name: unix:///PATH, an absolute path, tcp://HOST:PORT.
+    """What `-H`, ORLOP_HOST and contexts name.
+
+    That is unix:///PATH, an absolute path, tcp://HOST:PORT, ssh://[USER@]HOST[:PORT][/PATH].
 
     Raises:
         InvalidArgument: it is none of these.
@@ -48,24 +73,42 @@ def parse_endpoint(text: str) -> Endpoint:
         return UnixSocket(rest)
     if kind == "tcp":
         return _tcp(text, rest)
-    if kind in ("ssh", "npipe", "http", "https", "fd"):
-        raise Unsupported(
-            f"the address {text}",
-            needs="unix:///PATH or tcp://HOST:PORT",
-            hint=_HINTS.get(kind, ""),
-        )
-    raise InvalidArgument(f"the address {text!r} is neither unix:///PATH nor tcp://HOST:PORT")
+    if kind == "ssh":
+        return _ssh(text, rest)
+    if kind in ("npipe", "http", "https", "fd"):
+        raise Unsupported(f"the address {text}", needs=_FORMS)
+    raise InvalidArgument(f"the address {text!r} is none of {_FORMS}")
 
 
-_HINTS = {"ssh": "forward the socket: ssh -nNT -L /tmp/orlop.sock:/run/orlop/orlop.sock HOST"}
+_FORMS = "unix:///PATH, tcp://HOST:PORT and ssh://[USER@]HOST"
 
 
 def _tcp(text: str, rest: str) -> TcpPort:
     host, _, port = rest.rstrip("/").rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
-    if not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+    if not host or not _is_port(port):
         raise InvalidArgument(f"the address {text!r} is not of the form tcp://HOST:PORT")
     return TcpPort(host, int(port))
+
+
+def _ssh(text: str, rest: str) -> SshHost:
+    name, slash, path = rest.partition("/")
+    host, _, port = name.rpartition(":") if _has_port(name) else (name, "", "0")
+    user, at, machine = host.rpartition("@")
+    machine = machine.removeprefix("[").removesuffix("]")
+    words = (user, machine) if at else (machine,)
+    if not all(words) or host.startswith("-") or not host.isprintable() or not _is_port(port):
+        raise InvalidArgument(f"the address {text!r} is not of the form ssh://[USER@]HOST[:PORT]")
+    return SshHost("@".join(words), int(port), f"{slash}{path}" if path else "")
+
+
+def _has_port(name: str) -> bool:
+    """A host of IPv6 has colons too, in brackets."""
+    return ":" in name.rpartition("]")[2]
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and int(text) <= 65535
 
 
 def connect(endpoint: Endpoint) -> _socket.socket:
@@ -76,13 +119,18 @@ def connect(endpoint: Endpoint) -> _socket.socket:
         Unavailable: nobody listens there.
     """
     try:
+        if isinstance(endpoint, SshHost):
+            from orlop.client import ssh
+
+            return ssh.connect(endpoint)
         return _unix(endpoint.path) if isinstance(endpoint, UnixSocket) else _tcp_socket(endpoint)
     except OSError as error:
         reason = f"cannot connect to the engine at {endpoint}: {error.strerror}"
         if error.errno in (errno.EACCES, errno.EPERM):
             hint = "be root or a member of the socket's group"
             raise PermissionDenied(reason, hint=hint) from None
-        raise Unavailable(reason, hint="is it running? `orlop daemon` starts it") from None
+        hint = "is it running? `orlop daemon` starts it" if isinstance(endpoint, UnixSocket) else ""
+        raise Unavailable(reason, hint=hint) from None
 
 
 def _unix(path: str) -> _socket.socket:

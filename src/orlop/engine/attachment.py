@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from typing import TYPE_CHECKING
+
+from orlop.launch.shim import Attach
 from orlop.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from orlop.launch.shim import Shim
 
 
 class Attachment(Record):
@@ -30,3 +39,33 @@ class Attachment(Record):
     framed: bool = True
     detach_keys: str = ""
     first: bytes = b""
+
+
+def hand_over(shim: Shim, attachment: Attachment, *, hold: bool = False) -> int:
+    """Gives a client to a launcher; its descriptor stays open here.
+
+    Args:
+        shim: a connection to the launcher.
+        attachment: who, and what is wanted.
+        hold: the program waits when the client does not read on, as at a pipe; otherwise a client
+            that is too slow is cut off.
+
+    Returns:
+        The number by which the launcher speaks of the client on this connection.
+    """
+    attach = Attach(
+        stdin=attachment.stdin,
+        stdout=attachment.stdout,
+        stderr=attachment.stderr,
+        framed=attachment.framed,
+        hold=hold,
+        detach_keys=attachment.detach_keys,
+        first=attachment.first,
+    )
+    return shim.attach(attachment.fd, attach)
+
+
+def close_all(attachments: Iterable[Attachment]) -> None:
+    """Closes this process's descriptors of clients."""
+    for attachment in attachments:
+        os.close(attachment.fd)

@@ -15,6 +15,7 @@ from orlop.insight.timing import Timing, timing
 from orlop.intent.compose import compose
 from orlop.intent.host_facts import read_host_facts
 from orlop.intent.start import run as run_composed
+from orlop.launch.plan import KILL_ON_HANGUP
 from orlop.records import Record
 
 TYPE_CHECKING = False
@@ -51,7 +52,8 @@ class Trace(Record):
 def trace(subject: Request | BundleDirectory, warn: Warn) -> Trace:
     """Runs a container to its end with this process's stdio, terminal and signals.
 
-    Nothing is left of it. `warn` gets what is not as it was asked.
+    Nothing is left of it; it ends with this process, however that ends. `warn` gets what is not as
+    it was asked.
 
     Raises:
         InvalidArgument, NotFound, SpecError, Unsupported: nothing was started.
@@ -83,7 +85,7 @@ def _trace_request(
         warn(warning)
 
     def perform(started: Callable[[Launch], None]) -> int:
-        return run_composed(composed, store, warn, started=started)
+        return run_composed(composed, store, warn, started=started, flags=KILL_ON_HANGUP)
 
     return _timed(perform, composed.spec, composed.origins)
 
@@ -97,7 +99,9 @@ def _trace_bundle(bundle: BundleDirectory, store: Store, container: str, warn: W
     opened = open_bundle(choices, warn)
 
     def perform(started: Callable[[Launch], None]) -> int:
-        status, errors = run_bundle(store, container, opened, choices, started=started)
+        status, errors = run_bundle(
+            store, container, opened, choices, started=started, flags=KILL_ON_HANGUP
+        )
         for error in errors:
             warn(str(error))
         return status

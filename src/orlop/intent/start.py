@@ -165,10 +165,11 @@ def run(
     warn: Warn,
     *,
     started: Callable[[Launch], None] | None = None,
+    flags: int = 0,
 ) -> int:
     """Runs a container to its end with this process's stdio, terminal and signals.
 
-    `started` gets the launcher once the program runs.
+    `started` gets the launcher once the program runs; `flags` are further ones of the plan.
 
     Returns:
         Its exit status. It is deleted; its directory is left.
@@ -181,7 +182,9 @@ def run(
     bundle = bundle_of(composed, warn)
     prepare(composed.preparations)
     choices = _choices(composed)
-    status, errors = run_bundle(store, composed.container, bundle, choices, started=started)
+    status, errors = run_bundle(
+        store, composed.container, bundle, choices, started=started, flags=flags
+    )
     for error in errors:
         warn(str(error))
     return status

@@ -102,7 +102,7 @@ def first_thread(pid: int) -> int:
     Raises:
         NotFound: there is no such process, or it has ended.
     """
-    for thread in sorted(processes.threads(pid)):
+    for thread in processes.threads(pid):
         try:
             if processes.read_thread_status(pid, thread).state not in "ZX":
                 return thread

@@ -74,6 +74,13 @@ def ruleset(table: str, fences: Iterable[Fence], ports: Iterable[Published]) -> 
     return "\n".join(lines) + "\n"
 
 
+def rule_count(commands: str) -> int:
+    """How many rules the commands of `ruleset` make."""
+    inside = (line for line in commands.splitlines() if line.startswith(_IN_CHAIN))
+    return sum(not line.startswith(f"{_IN_CHAIN}type ") for line in inside)
+
+
+_IN_CHAIN = "    "
 _MAPS = {
     ("any", 4): ("ports4", "inet_proto . inet_service : ipv4_addr . inet_service"),
     ("any", 6): ("ports6", "inet_proto . inet_service : ipv6_addr . inet_service"),

@@ -24,6 +24,7 @@ _FAMILIES = ("ip", "ip6", "inet")
 _PORTS = ("tcp", "udp", "sctp", "dccp", "udplite", "th")
 _PUBLISHED = ("tcp", "udp", "sctp")
 _OPEN, _BRIDGES = "open", "bridges"
+_MOST_ELEMENTS = 1000
 _LONGEST_COMMENT = 120  # NFTNL_UDATA_COMMENT_MAXLEN is 128
 COPY_OF = "copy of "
 """How the comment of a copied rule begins; then comes where it is from."""
@@ -93,6 +94,22 @@ class Mirror(Record):
     commands: tuple[Json, ...]
     skipped: tuple[str, ...]
     chains: int
+
+
+class Source(Record):
+    """What a rule is a copy of: a rule of a chain (family, table, name), or its policy (0)."""
+
+    chain: tuple[str, str, str]
+    handle: int
+
+
+def original_of(comment: str) -> Source | None:
+    """What a rule with this comment is a copy of; None if it is none."""
+    words = comment.removeprefix(COPY_OF).split()
+    if not comment.startswith(COPY_OF) or len(words) != 5 or not words[4].isdecimal():
+        return None
+    family, table, chain, _, handle = words
+    return Source((family, table, chain), int(handle))
 
 
 class _CannotCopyError(Exception):
@@ -254,24 +271,69 @@ class _Copy:
         copied = [
             (expressions, f"{where} handle {rule.get('handle', 0)}")
             for rule in self._rules.rules(self._family, self._source, name)
-            if (expressions := self._expressions(rule))
+            for expressions in self._variants(rule)
         ]
         if policy == "drop":
-            copied.append(([{"drop": None}], f"{where}, its policy"))
+            copied.append(([{"drop": None}], f"{where} handle 0"))
         self.commands += [_rule(self._table, self.renamed(name), *one) for one in copied]
 
-    def _expressions(self, rule: Json) -> list[Json]:
-        """What is left of a rule; nothing of one that decides nothing or cannot be copied."""
-        found: list[Json] = []
+    def _variants(self, rule: Json) -> list[list[Json]]:
+        """What is left of a rule; nothing of one that decides nothing or cannot be copied.
+
+        Several rules where it looks a port up together with something else, or in a map: nftables
+        1.0 knows such keys only with ports of the packet itself.
+        """
+        found: list[list[Json]] = [[]]
         try:
             for expression in rule.get("expr", ()):
-                found += self._expression(expression)
+                choices = self._choices(expression)
+                found = [[*before, *choice] for before in found for choice in choices]
         except _CannotCopyError:
             if any(verdict in one for one in rule["expr"] for verdict in ("drop", "reject")):
                 self._skipped.append(f"{rule['family']} {rule['table']} {rule['chain']}")
             return []
-        decides = any(key in one for one in found for key in _VERDICTS)
-        return found if decides else []
+        return [one for one in found if any(key in part for part in one for key in _VERDICTS)]
+
+    def _choices(self, expression: Json) -> list[list[Json]]:
+        """An expression, or what it is made of: one after the other is tried."""
+        match expression:
+            case {"vmap": {"key": key, "data": data}} if _has_port(key):
+                elements = self._elements(data)
+                return [
+                    [*self._fields(key, value), *self._expression(verdict)]
+                    for value, verdict in elements
+                ]
+            case {"match": {"left": {"concat": _} as key, "right": right, "op": op}} if _has_port(
+                key
+            ):
+                if op == "!=":
+                    raise _CannotCopyError
+                return [self._fields(key, value) for value in self._elements(right)]
+        return [list(self._expression(expression))]
+
+    def _elements(self, data: Json) -> list[Json]:
+        if isinstance(data, str):
+            found = self._rules.set(self._family, self._source, data.removeprefix("@"))
+            data = {"set": found[1].get("elem", []) if found else []}
+        elements: list[Json] = data.get("set", [])
+        if len(elements) > _MOST_ELEMENTS:
+            raise _CannotCopyError
+        return elements
+
+    def _fields(self, key: Json, value: Json) -> list[Json]:
+        """Conditions that each field of a key has its part of a value."""
+        if isinstance(value, dict) and "elem" in value:
+            value = value["elem"]["val"]
+        keys, values = (
+            one["concat"] if isinstance(one, dict) and "concat" in one else [one]
+            for one in (key, value)
+        )
+        conditions = zip(keys, values, strict=True)
+        return [
+            part
+            for left, right in conditions
+            for part in self._matched({"op": "==", "left": left, "right": right})
+        ]
 
     def _expression(self, expression: Json) -> Iterator[Json]:
         (kind, value), *_ = expression.items()
@@ -341,6 +403,13 @@ class _Copy:
 
 
 _VERDICTS = frozenset(("accept", "drop", "reject", "return", "jump", "goto", "vmap"))
+
+
+def _has_port(key: Json) -> bool:
+    """Whether the destination's port is a part of a key."""
+    parts = key["concat"] if isinstance(key, dict) and "concat" in key else [key]
+    found = (part.get("payload", {}) for part in parts if isinstance(part, dict))
+    return any(one.get("field") == "dport" and one.get("protocol") in _PORTS for one in found)
 
 
 def _original(protocol: str, field: str) -> Json | None:

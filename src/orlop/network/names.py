@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 TTL_S = 5
 """How long others may keep an answer: containers come and go."""
 
+STREAM_BYTES = 65535
+"""The longest message there is, over TCP."""
+
 _UDP_BYTES = 512  # without EDNS
 _FAMILIES = {dns.rdatatype.A: 4, dns.rdatatype.AAAA: 6}
 
@@ -121,8 +124,17 @@ def failure(query: dns.message.QueryMessage) -> dns.message.Message:
 
 def to_datagram(response: dns.message.Message, query: dns.message.QueryMessage) -> bytes:
     """The response as a datagram; one that is too long for the asker is cut, and says so."""
-    most = max(query.payload, _UDP_BYTES) if query.edns >= 0 else _UDP_BYTES
-    return response.to_wire(max_size=most, prefer_truncation=True)
+    return response.to_wire(max_size=datagram_bytes(query), prefer_truncation=True)
+
+
+def datagram_bytes(query: dns.message.QueryMessage) -> int:
+    """How long a datagram may be for the asker."""
+    return max(query.payload, _UDP_BYTES) if query.edns >= 0 else _UDP_BYTES
+
+
+def to_stream(response: dns.message.Message) -> bytes:
+    """The response for TCP, where what the asker says of datagrams does not count."""
+    return response.to_wire(max_size=STREAM_BYTES, prefer_truncation=True)
 
 
 # --- what others have answered ------------------------------------------------------------------
@@ -135,13 +147,15 @@ class Key(Record):
     kind: int
     cls: int
     options: int
+    edns: int
 
 
 def key_of(query: dns.message.QueryMessage) -> Key:
     """The key of a query in a cache."""
     question = query.question[0]
     options = int(query.ednsflags) << 16 | int(query.flags & (dns.flags.CD | dns.flags.RD))
-    return Key(question.name.to_text().lower(), question.rdtype, question.rdclass, options)
+    name = question.name.to_text().lower()
+    return Key(name, question.rdtype, question.rdclass, options, query.edns)
 
 
 def lifetime_s(response: dns.message.Message) -> int:
@@ -162,12 +176,14 @@ def lifetime_s(response: dns.message.Message) -> int:
     return 0
 
 
-def aged(response: dns.message.Message, query: dns.message.QueryMessage, seconds: int) -> bytes:
-    """A kept response for another asker, after so many seconds."""
+def aged(
+    response: dns.message.Message, query: dns.message.QueryMessage, seconds: int, most: int
+) -> bytes:
+    """A kept response for another asker, after so many seconds, cut to so many bytes."""
     copy = dns.message.from_wire(response.to_wire())
     copy.id = query.id
     copy.question = query.question
     for section in (copy.answer, copy.authority, copy.additional):
         for rrset in section:
             rrset.ttl = max(rrset.ttl - seconds, 0)
-    return copy.to_wire()
+    return copy.to_wire(max_size=most, prefer_truncation=True)

@@ -345,6 +345,10 @@ class TestFiles:
         engine.docker("cp", f"{web}:/tmp/new/file", workspace / "back").ok()
         assert (workspace / "back").read_text() == "content"
         engine.docker("cp", f"{web}:/nothing", workspace).refused("/nothing")
+        nowhere = engine.docker("cp", workspace / "d/file", f"{web}:/nothing/").refused()
+        assert nowhere.err == "no such directory\n"  # and no word of a broken pipe
+        kinds = engine.docker("cp", workspace / "d/file", f"{web}:/etc/passwd/x").refused()
+        assert "level=error" not in kinds.err
 
     def test_copy_a_stream(self, engine: Engine, web: str, workspace: Path) -> None:
         with (workspace / "tar").open("wb") as out:

@@ -11,6 +11,7 @@ from docker.transport import UnixHTTPAdapter
 
 from tests.integration.api.conftest import PLAIN
 from tests.integration.support.engine import Engine
+from tests.integration.support.images import IMAGE
 
 pytestmark = [pytest.mark.requires_root, pytest.mark.requires_launcher]
 
@@ -45,6 +46,18 @@ def test_explain_what_there_is_not(session: requests.Session) -> None:
     answer = session.post("http://localhost/v1.47/explain", json=body)
     assert answer.status_code == 200
     assert answer.json()["groups"]
+
+
+def test_explain_with_an_image(session: requests.Session, engine: Engine) -> None:
+    words = ("--memory", "64m", IMAGE, "true")
+    out = engine.orlop("explain", "--", *words).ok().out
+    assert '"67108864"' in out
+    assert "--memory 64m" in out
+    document = engine.orlop("explain", "--json", "--", *words).ok().json()
+    assert document["groups"]
+    engine.orlop("explain", "--", "no-such-image:1").refused("No such image")
+    answer = session.post("http://localhost/explain", json={"Image": "no-such-image:1"})
+    assert answer.status_code == 404
 
 
 def test_proof(session: requests.Session, engine: Engine, web: str) -> None:

@@ -108,3 +108,27 @@ def test_a_stream_is_not_held_open(home: Home) -> None:
         check=True,
     )
     assert done.stdout == b""
+
+
+SSH = f"""\
+#!/bin/sh
+while [ "$1" != -- ]; do shift; done
+[ "$2" = me@far ] || exit 9
+[ "$3" = orlop ] && shift 3 && exec {PROGRAM} "$@"
+"""
+
+
+def test_of_another_machine_by_ssh(home: Home, workspace: Path) -> None:
+    """Ssh is a script that stays here: what it is told, and what goes through it."""
+    (workspace / "bin").mkdir()
+    (workspace / "bin/ssh").write_text(SSH)
+    (workspace / "bin/ssh").chmod(0o755)
+    far = {**home.environment, "PATH": f"{workspace}/bin:{os.environ['PATH']}"}
+    command = [str(PROGRAM), "-H", "ssh://me@far"]
+    run = [*command, "run", "--rm", "-i", "--network", "none", "host"]
+    assert execute([*run, "cat"], env=far, stdin="there and back").ok().out == "there and back"
+    assert execute([*run, "sh", "-c", "exit 3"], env=far).status == 3
+    at = ["-H", f"ssh://me@far{workspace}/run/orlop.sock"]
+    execute([str(PROGRAM), *at, "version"], env=far).ok()
+    nobody = execute([str(PROGRAM), "-H", "ssh://you@far", "ps"], env=far)
+    assert "closed the connection" in nobody.refused().err

@@ -134,7 +134,7 @@ def test_a_launcher_that_is_killed_takes_its_container_with_it(live: Live) -> No
     os.kill(launcher, signal.SIGKILL)
     assert live.end(key) == 137
     assert "launcher" in live.get(key).state.error
-    assert not os.path.exists(f"/proc/{pid}")
+    wait_for(lambda: not os.path.exists(f"/proc/{pid}"))  # whoever adopted it reaps it
     live(live.containers.start(key))
 
 
@@ -177,6 +177,11 @@ class TestWhileNobodyLooks:
             wait_for(lambda: not launchers(live.settings))
             live.engine = live(Engine.open(live.settings))
             assert live.containers.all() == ()
+
+    def test_files_of_one_that_nobody_knows(self, live: Live) -> None:
+        os.makedirs(f"{live.settings.containers}/{'a' * 64}/layers/root.upper")
+        live.restart()
+        assert os.listdir(live.settings.containers) == []
 
     def test_policies_go_on(self, workspace: Path, root: Path) -> None:
         with living(workspace, root) as live:

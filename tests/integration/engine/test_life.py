@@ -293,6 +293,7 @@ class TestRemoval:
 
         assert live(work()) == Ended(4)
         assert live.containers.all() == ()
+        live.until(lambda: not os.listdir(live.settings.containers))
 
     def test_a_deep_tree_that_it_has_made(self, live: Live) -> None:
         key = live.run("i=0; while [ $i -lt 1500 ]; do mkdir d; cd d; i=$((i+1)); done; true")

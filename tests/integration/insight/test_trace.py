@@ -15,6 +15,7 @@ import pytest
 from orlop.launch.plan import SIDE_NAMES
 from tests import isolation
 from tests.integration.support.bundles import BundleFactory
+from tests.integration.support.deadlines import eventually
 from tests.integration.support.runtimes import Result, execute
 from tests.integration.support.streams import Reader
 
@@ -78,6 +79,19 @@ def test_a_killed_program(run: Run, workspace: Path) -> None:
         document = json.loads(reader.rest())
         assert tracing.wait() == 128 + signal.SIGKILL
     assert document["status"] == 128 + signal.SIGKILL
+
+
+def test_the_container_ends_with_its_trace(workspace: Path) -> None:
+    words = [str(ORLOP), "trace", *flags("sh", "-c", "echo ready; exec sleep 1000")]
+    environment = {"TMPDIR": str(workspace), "PATH": "/usr/bin:/bin"}
+    with subprocess.Popen(words, stdout=subprocess.PIPE, env=environment) as tracing:
+        assert tracing.stdout is not None
+        reader = Reader(tracing.stdout.fileno())
+        assert reader.line() == "ready"
+        tracing.kill()
+        reader.rest()  # ends with the last process that has it open
+    hierarchies = [h.at for h in isolation.hierarchies()]
+    eventually(lambda: not [p for at in hierarchies for p in at.glob("trace-*")], "no cgroups")
 
 
 def _inside(mount: Path) -> Iterator[str]:

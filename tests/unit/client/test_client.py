@@ -17,7 +17,7 @@ import pytest
 from orlop import errors
 from orlop.client import Client, Refused, Target, select
 from orlop.client.addresses import part, with_query
-from orlop.client.endpoint import TcpPort, UnixSocket, connect, parse_endpoint
+from orlop.client.endpoint import SshHost, TcpPort, UnixSocket, connect, parse_endpoint
 from orlop.client.selection import current
 
 
@@ -170,19 +170,38 @@ class TestAddresses:
             ("/run/x.sock", UnixSocket("/run/x.sock")),
             ("tcp://localhost:2375", TcpPort("localhost", 2375)),
             ("tcp://[::1]:2375/", TcpPort("::1", 2375)),
+            ("ssh://far", SshHost("far")),
+            ("ssh://me@far:2222", SshHost("me@far", 2222)),
+            (
+                "ssh://me@[fe80::1%eth0]:22/run/x.sock",
+                SshHost("me@fe80::1%eth0", 22, "/run/x.sock"),
+            ),
         ],
     )
     def test_forms(self, text: str, endpoint: object) -> None:
         assert parse_endpoint(text) == endpoint
 
     @pytest.mark.parametrize(
-        "text", ["", "x", "unix://x", "tcp://x", "tcp://:1", "tcp://x:y", "tcp://x:99999"]
+        "text",
+        [
+            "",
+            "x",
+            "unix://x",
+            "tcp://x",
+            "tcp://:1",
+            "tcp://x:y",
+            "tcp://x:99999",
+            "ssh://",
+            "ssh://-o",
+            "ssh://@a",
+            "ssh://a:b",
+        ],
     )
     def test_malformed_ones(self, text: str) -> None:
         with pytest.raises(errors.InvalidArgument):
             parse_endpoint(text)
 
-    @pytest.mark.parametrize("text", ["ssh://host", "npipe:////./pipe/x", "https://x"])
+    @pytest.mark.parametrize("text", ["npipe:////./pipe/x", "https://x"])
     def test_what_only_docker_knows(self, text: str) -> None:
         with pytest.raises(errors.Unsupported):
             parse_endpoint(text)

@@ -59,6 +59,8 @@ def test_values_of_options() -> None:
     assert texts("ps", "--format", "j") == ["json"]
     assert texts("ps", "--format=j") == ["--format=json"]
     assert texts("run", "--network", "h") == ["host"]
+    assert candidates(["run", "-v", "/et"]).files
+    assert texts("--context", "def") == ["default"]
     assert texts("ps", "-f", "sta") == ["status="]
     assert texts("ps", "-f", "status=ex") == ["status=exited"]
     assert "SYS_ADMIN" in texts("run", "--cap-add", "SYS")

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orlop.faces.cli.output import ages, sizes
+from orlop.faces import sizes
+from orlop.faces.cli.output import ages
 from orlop.faces.cli.output.columns import aligned
 from orlop.faces.cli.output.ports import displayed
 from orlop.faces.cli.output.references import parted, without_digest

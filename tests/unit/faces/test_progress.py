@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from orlop.faces.cli.progress import Progress, amount
+from orlop.faces.cli.progress import Progress
 
 MESSAGES = (
     {"status": "Pulling from library/debian", "id": "12"},
@@ -71,18 +71,3 @@ def test_what_a_registry_says_moves_no_cursor() -> None:
     with Progress(stream) as progress:
         progress.show({"status": "\033[2Jboo"})
     assert "\033" not in stream.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [
-        (0, "0B"),
-        (999, "999B"),
-        (1000, "1kB"),
-        (1234, "1.234kB"),
-        (12_345_678, "12.35MB"),
-        (5 * 10**15, "5000TB"),
-    ],
-)
-def test_amounts(count: int, text: str) -> None:
-    assert amount(count) == text

@@ -13,7 +13,8 @@ from orlop.faces.cli import exec_, logs_, update_
 from orlop.faces.cli.creating import prepared
 from orlop.faces.cli.moments import moment
 from orlop.faces.cli.network import create_ as network_create
-from orlop.faces.cli.pairs import filters_of, labels_of, pairs_of
+from orlop.faces.cli.output.formats import filters_of
+from orlop.faces.cli.pairs import labels_of, pairs_of
 from orlop.faces.cli.tag_ import split_name
 from orlop.intent.flags import parse_run
 from orlop.options import LIST, Option, Values, parse
@@ -127,9 +128,9 @@ class TestPairs:
         assert pairs_of(values, "opt") == {"x": ""}
         assert filters_of(values) == {"label!": ["q"], "a": ["1", "2"]}
 
-    @pytest.mark.parametrize("text", ["a", "=b"])
+    @pytest.mark.parametrize("text", ["a", "=b", " =b"])
     def test_what_is_none(self, text: str) -> None:
-        with pytest.raises(InvalidArgument, match="--filter"):
+        with pytest.raises(InvalidArgument, match="is not NAME=VALUE"):
             filters_of(parse(self.OPTIONS, ["--filter", text]))
 
 

@@ -18,7 +18,8 @@ def modules() -> Iterator[tuple[str, str]]:
         yield verb, f"orlop.faces.cli.{verb}_"
     for group, content in OF_GROUP.items():
         for verb in content.verbs:
-            module = content.modules.get(verb, f"orlop.faces.cli.{group}.{verb}_")
+            own = f"orlop.faces.cli.{group}.{verb.replace('-', '_')}_"
+            module = content.modules.get(verb, own)
             yield f"{group} {verb}", module
 
 

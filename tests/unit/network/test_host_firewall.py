@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from orlop.network.host_firewall import Mirror, mirror, port_commands
+from orlop.network.host_firewall import Mirror, Source, mirror, original_of, port_commands
 
 INPUT = {"type": "filter", "hook": "input", "prio": 0, "policy": "drop"}
 TCP_22: list[Any] = [
@@ -92,3 +92,53 @@ def test_port_commands() -> None:
         "add element inet ours open_tcp { 80, 81 }",
         "add element inet ours open_udp { 53 }",
     ]
+
+
+DPORT = {"payload": {"protocol": "tcp", "field": "dport"}}
+ORIGINAL = {"ct": {"key": "proto-dst", "dir": "original"}}
+
+
+def ports_of(found: Mirror) -> list[tuple[Any, str]]:
+    """The original ports of rules, and their verdicts."""
+    return [
+        (part["match"]["right"], next(iter(rule[-1])))
+        for rule in rules_of(found)
+        for part in rule
+        if part.get("match", {}).get("left") == ORIGINAL
+    ]
+
+
+def test_ports_in_maps_are_rules_each() -> None:
+    elements = [[22, {"accept": None}], [{"range": [80, 90]}, {"drop": None}]]
+    wanted = [(22, "accept"), ({"range": [80, 90]}, "drop")]
+    found = copied(ruleset([{"vmap": {"key": DPORT, "data": {"set": elements}}}]))
+    assert ports_of(found) == wanted
+    named = {"map": {"family": "inet", "table": "fw", "name": "m", "elem": elements}}
+    by_name = ruleset([{"vmap": {"key": DPORT, "data": "@m"}}], chains=(named,))
+    assert ports_of(copied(by_name)) == wanted
+
+
+def test_ports_with_something_else_are_rules_each() -> None:
+    source = {"payload": {"protocol": "ip", "field": "saddr"}}
+    elements = [{"concat": ["10.0.0.1", 80]}, {"concat": ["10.0.0.2", 81]}]
+    match = {"op": "==", "left": {"concat": [source, DPORT]}, "right": {"set": elements}}
+    assert ports_of(copied(ruleset([{"match": match}, {"accept": None}]))) == [
+        (80, "accept"),
+        (81, "accept"),
+    ]
+    other = {"match": {**match, "op": "!="}}
+    assert copied(ruleset([other, {"drop": None}])).skipped == ("inet fw in",)
+
+
+def test_copies_say_of_what() -> None:
+    rules = ruleset(TCP_22)
+    rules["nftables"][-1]["rule"]["handle"] = 7
+    found = copied(rules)
+    comments = [
+        one["add"]["rule"].get("comment", "")
+        for one in found.commands
+        if "rule" in one.get("add", {})
+    ]
+    sources = [source for comment in comments if (source := original_of(comment))]
+    assert sources == [Source(("inet", "fw", "in"), 7), Source(("inet", "fw", "in"), 0)]
+    assert original_of("copy of something else") is None

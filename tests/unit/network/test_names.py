@@ -125,9 +125,18 @@ class TestKeeping:
     def test_age(self) -> None:
         query = names.parse(dns.message.make_query("A.example", "A").to_wire())
         assert query is not None
-        kept = dns.message.from_wire(names.aged(self.response("1.2.3.4"), query, 100))
+        kept = dns.message.from_wire(names.aged(self.response("1.2.3.4"), query, 100, 512))
         assert kept.id == query.id
         assert kept.answer[0].ttl == 200
+
+    def test_length(self) -> None:
+        """What one asker got by TCP is too long for a datagram of another."""
+        query = names.parse(dns.message.make_query("a.example", "A").to_wire())
+        assert query is not None
+        long = self.response(*(f"192.0.2.{number}" for number in range(100)))
+        cut = dns.message.from_wire(names.aged(long, query, 0, 512))
+        assert cut.flags & dns.flags.TC
+        assert not dns.message.from_wire(names.aged(long, query, 0, 65535)).flags & dns.flags.TC
 
     def test_what_a_key_depends_on(self) -> None:
         queries = [
@@ -135,11 +144,12 @@ class TestKeeping:
             dns.message.make_query("A.EXAMPLE", "A"),
             dns.message.make_query("a.example", "AAAA"),
             dns.message.make_query("a.example", "A", want_dnssec=True),
+            dns.message.make_query("a.example", "A", use_edns=0),
         ]
         parsed = [names.parse(query.to_wire()) for query in queries]
         keys = [names.key_of(query) for query in parsed if query is not None]
         assert keys[0] == keys[1]
-        assert len(set(keys)) == 3
+        assert len(set(keys)) == 4
 
 
 def test_name_servers() -> None:

@@ -132,6 +132,7 @@ class Containers:
             self._policies,
             volumes,
             bus,
+            background,
             settings,
         )
 
@@ -179,6 +180,14 @@ class Containers:
             NotFound: there is no such container.
         """
         return self._composer.placed(self._roster.get(ref))
+
+    async def foreseen(self, request: Request) -> Request:
+        """What would be asked of a new container, with its image as directories of the host.
+
+        Raises:
+            NotFound: there is no such image.
+        """
+        return await self._creator.foreseen(request)
 
     def shim(self, ref: str) -> Shim:
         """A new connection to the launcher of a running container, the caller's to close.
@@ -536,7 +545,7 @@ class Containers:
             self._roster.change_state(container.id, status=RESTARTING)
             self._policies.schedule(container.id, lived_s)
         elif handling.remove:
-            await self._remover.remove(container, volumes=True)
+            await self._remover.remove_at_end(container)
 
     def _restart_is_due(self, container: str) -> None:
         self._background.start(self._restart(container), f"restart of {container}")

@@ -8,53 +8,22 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
+from orlop.engine.attachment import close_all, hand_over
 from orlop.engine.logs.query import LogQuery
 from orlop.launch.detach_keys import parse_detach_keys
-from orlop.launch.shim import Attach
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from orlop.engine.attachment import Attachment
     from orlop.engine.container import Container
     from orlop.engine.containers.runs import Runs
-    from orlop.launch.shim import Shim
 
     History = Callable[[str, LogQuery, bool], AsyncIterator[bytes]]
     Take = Callable[[Attachment], Awaitable[None]]
 
 _PATIENCE_S = 30.0
 _ARRIVAL_S = 1.0  # clients are on their way for a few milliseconds
-
-
-def hand_over(shim: Shim, attachment: Attachment, *, hold: bool = False) -> int:
-    """Gives a client to a launcher; its descriptor stays open here.
-
-    Args:
-        shim: a connection to the launcher.
-        attachment: who, and what is wanted.
-        hold: the program waits when the client does not read on, as at a pipe; otherwise a client
-            that is too slow is cut off.
-
-    Returns:
-        The number by which the launcher speaks of the client on this connection.
-    """
-    attach = Attach(
-        stdin=attachment.stdin,
-        stdout=attachment.stdout,
-        stderr=attachment.stderr,
-        framed=attachment.framed,
-        hold=hold,
-        detach_keys=attachment.detach_keys,
-        first=attachment.first,
-    )
-    return shim.attach(attachment.fd, attach)
-
-
-def close_all(attachments: Iterable[Attachment]) -> None:
-    """Closes this process's descriptors of clients."""
-    for attachment in attachments:
-        os.close(attachment.fd)
 
 
 class Clients:

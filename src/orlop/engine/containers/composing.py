@@ -100,7 +100,7 @@ class Composer:
             return mount
 
         return request.replace(
-            image=_placed_image(container, image),
+            image=placed_image(container, image),
             mounts=tuple(map(placed, request.mounts)),
             volumes_from=(),  # they are among the mounts since the container was made
         )
@@ -131,7 +131,7 @@ def with_defaults(request: Request, settings: Settings) -> Request:
     )
 
 
-def _placed_image(container: Container, image: Image) -> Image:
+def placed_image(container: Container, image: Image) -> Image:
     """The directories that an image is, or the container's copy of them."""
     if copy := copy_of(container):
         return Copied(copy)

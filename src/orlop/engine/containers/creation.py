@@ -10,6 +10,7 @@ from orlop.engine import events
 from orlop.engine.blocking import in_thread
 from orlop.engine.container import CREATED, REMOVING, Container, MountPoint
 from orlop.engine.containers.answers import Created
+from orlop.engine.containers.composing import placed_image
 from orlop.engine.containers.copies import Copies
 from orlop.engine.containers.names import check_name, random_name
 from orlop.engine.logs.options import choose
@@ -68,6 +69,13 @@ class Creator:
             return await self._written_down(self._described(name, request, image))
         except NotFound as missing:  # only a missing image can be had by pulling it
             raise InvalidArgument(missing.message, hint=missing.hint) from missing
+
+    async def foreseen(self, request: Request) -> Request:
+        """What would be asked of a container; see `Containers.foreseen`."""
+        image = await self._images.resolve(image_text(request.image), request.handling.platform)
+        request = with_image(request, image.config)
+        container = self._described("", request, image)
+        return request.replace(image=placed_image(container, request.image))
 
     def _name(self, asked: str) -> str:
         if not asked:

@@ -1,16 +1,18 @@
 """Removing containers: nothing is left of one, neither on the disk nor in the database.
 
 That it is to go is written down first and its row goes last, so that an engine that was killed in
-between goes on with it.
+between goes on with it. Only where nobody but the disk is left to be told, its row goes first, and
+its files in the background: a directory without a row is removed at the next start.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import TYPE_CHECKING
 
 from orlop.engine import events
-from orlop.engine.blocking import by_deadline
+from orlop.engine.blocking import by_deadline, in_thread
 from orlop.engine.container import DEAD, REMOVING
 from orlop.engine.containers.answers import Ended
 from orlop.engine.containers.sharing import shm_directory
@@ -20,6 +22,7 @@ from orlop.runtime.lifecycle.delete import delete
 from orlop.storage.removal import remove_path
 
 if TYPE_CHECKING:
+    from orlop.engine.background import Background
     from orlop.engine.container import Container
     from orlop.engine.containers.attaching import Clients
     from orlop.engine.containers.policies import Policies
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from orlop.runtime.state import Store
 
 _DEADLINE_S = 120.0
+_log = logging.getLogger(__name__)
 
 
 class Remover:
@@ -45,6 +49,7 @@ class Remover:
         policies: Policies,
         volumes: VolumesOf,
         bus: Events,
+        background: Background,
         settings: Settings,
     ) -> None:
         self._roster = roster
@@ -54,6 +59,7 @@ class Remover:
         self._policies = policies
         self._volumes = volumes
         self._events = bus
+        self._background = background
         self._settings = settings
 
     async def remove(self, container: Container, *, volumes: bool) -> None:
@@ -79,12 +85,46 @@ class Remover:
             self._roster.change_state(container.id, status=DEAD, error=str(error))
             self._waiters.removal_failed(container.id, ended.replace(error=str(error)))
             raise
-        if any(point.name for point in container.mounts):
+        if _has_volumes(container):
             await self._volumes.release(container, anonymous=volumes)
+        self._forget(container, ended)
+
+    async def remove_at_end(self, container: Container) -> None:
+        """Nobody finds it any more, whose run has just ended; its files are removed afterwards.
+
+        Raises:
+            As `remove`.
+        """
+        if _has_volumes(container) or _is_known(self._store, container):
+            await self.remove(container, volumes=True)
+            return
+        self._policies.cancel(container.id)
+        self._forget(container, Ended(container.state.exit_code))
+        self._background.start(self._discard(container), f"remove files of {container.id}")
+
+    def _forget(self, container: Container, ended: Ended) -> None:
+        """There is no such container, for whoever waits for it."""
         self._clients.send_away(container.id)
         self._roster.drop(container.id)
         self._events.publish(events.of_container(container, "destroy"))
         self._waiters.is_removed(container.id, ended)
+
+    async def _discard(self, container: Container) -> None:
+        try:
+            await in_thread(remove_files, self._store, container, self._settings)
+        except OrlopError as error:
+            _log.warning(
+                "files of container %s are left until the next start: %s", container.name, error
+            )
+
+
+def _has_volumes(container: Container) -> bool:
+    return any(point.name for point in container.mounts)
+
+
+def _is_known(store: Store, container: Container) -> bool:
+    """Whether the runtime has something of it."""
+    return os.path.isdir(os.path.join(store.root, container.id))
 
 
 def remove_files(store: Store, container: Container, settings: Settings) -> None:
@@ -93,7 +133,7 @@ def remove_files(store: Store, container: Container, settings: Settings) -> None
     Raises:
         SyscallError: something cannot be removed.
     """
-    if os.path.isdir(os.path.join(store.root, container.id)):
+    if _is_known(store, container):
         delete(store, container.id, force=True)
     try:
         if isinstance(container.request.namespaces.ipc, Shareable):

@@ -7,9 +7,9 @@ import time
 from typing import TYPE_CHECKING
 
 from orlop.engine import events
+from orlop.engine.attachment import close_all, hand_over
 from orlop.engine.blocking import in_thread
 from orlop.engine.container import CREATED, EXITED, RUNNING
-from orlop.engine.containers.attaching import close_all, hand_over
 from orlop.engine.containers.runs import Run
 from orlop.engine.containers.sharing import make_shm
 from orlop.engine.logs.options import attributes, choose

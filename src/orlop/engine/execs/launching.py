@@ -8,10 +8,10 @@ import socket
 import struct
 from typing import TYPE_CHECKING
 
+from orlop.engine.attachment import hand_over
 from orlop.engine.execs.process import process_of
 from orlop.errors import OrlopError
 from orlop.kernel.process import open_pidfd, send_signal
-from orlop.launch.shim import Attach, Shim
 from orlop.launch.supervision import DETACH_KEYS, Supervision
 from orlop.runtime.lifecycle.execute import ExecChoices, execute
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from orlop.engine.running import LiveContainer
     from orlop.kernel.cgroup.live import Cgroup
     from orlop.launch.executor import Launch
+    from orlop.launch.shim import Shim
 
 _FRAME = struct.Struct(">BxxxL")
 _STDOUT, _STDERR = 1, 2
@@ -61,7 +62,7 @@ def launch_exec(
     def attach(connection: Shim) -> None:
         connected(connection)
         if attachment is not None:
-            connection.attach(attachment.fd, _attach(attachment))
+            hand_over(connection, attachment, hold=True)
 
     try:
         return execute(
@@ -80,18 +81,6 @@ def launch_exec(
 
 def _nobody(_warning: str) -> None:
     """Takes warnings: they concern what the container has, and were given at its start."""
-
-
-def _attach(attachment: Attachment) -> Attach:
-    return Attach(
-        stdin=attachment.stdin,
-        stdout=attachment.stdout,
-        stderr=attachment.stderr,
-        framed=attachment.framed,
-        hold=True,
-        detach_keys=attachment.detach_keys,
-        first=attachment.first,
-    )
 
 
 def kill_session(cgroup: Cgroup, first: int) -> None:

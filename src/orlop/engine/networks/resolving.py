@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _PORT = 53
 _MOST_BYTES = 65535
-_ATTEMPT_S = 2.0
+_ATTEMPT_S, _ATTEMPTS = 2.0, 2  # a datagram may get lost
 _IDLE_S = 10.0  # of a TCP connection
 _KEPT = 2048
 _LENGTH = struct.Struct("!H")
@@ -135,7 +135,8 @@ class NameService:
     async def _forward_datagram(
         self, client: Client, query: dns.message.QueryMessage, data: bytes, peer: Peer
     ) -> None:
-        answer = await self._ask(client, query, data, _by_datagram)
+        most = names.datagram_bytes(query)
+        answer = await self._ask(client, query, data, _by_datagram, most)
         _send(client, answer or names.failure(query).to_wire(), peer)
 
     async def _connection(
@@ -153,9 +154,10 @@ class NameService:
                         return
                     response = self._known(client, query)
                     if response is not None:
-                        answer = response.to_wire()
+                        answer = names.to_stream(response)
                     else:
-                        found = await self._ask(client, query, data, _by_stream)
+                        most = names.STREAM_BYTES
+                        found = await self._ask(client, query, data, _by_stream, most)
                         answer = found or names.failure(query).to_wire()
                     writer.write(_LENGTH.pack(len(answer)) + answer)
                     await writer.drain()
@@ -170,14 +172,15 @@ class NameService:
         query: dns.message.QueryMessage,
         data: bytes,
         send: Callable[[str, bytes], Awaitable[bytes]],
+        most: int,
     ) -> bytes | None:
         """The answer of a cache or of the first name server that gives one."""
         key = names.key_of(query)
         now = time.monotonic()
         kept = self._cache.get(key) if not client.upstream else None
         if kept is not None and now < kept.until_s:
-            return names.aged(kept.response, query, int(now - kept.since_s))
-        for server in client.upstream or self._resolvers.servers():
+            return names.aged(kept.response, query, int(now - kept.since_s), most)
+        for server in (client.upstream or self._resolvers.servers()) * _ATTEMPTS:
             try:
                 async with asyncio.timeout(_ATTEMPT_S):
                     answer = await send(server, data)

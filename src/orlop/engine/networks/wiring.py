@@ -11,6 +11,7 @@ import contextlib
 import errno
 import json
 import logging
+import os
 import threading
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ from orlop.errors import (
     Unavailable,
     Unsupported,
 )
-from orlop.kernel import links
+from orlop.kernel import links, netns
 from orlop.kernel.nftables import Nftables, Refused
 from orlop.kernel.rtnetlink import Socket
 from orlop.network import bridge, endpoint, firewall, host_firewall, namespace
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from orlop.engine.network import Endpoint, NetworkObject
     from orlop.network.addresses import Address, Subnet
+    from orlop.network.host_firewall import Json
     from orlop.network.namespace import Namespace
 
 _IDLE = 4
@@ -67,6 +69,7 @@ class Wiring:
         self._has_table = False
         self._own_rules: tuple[str | Refused, ...] = ()
         self._copied: tuple[object, ...] = ()
+        self._rules = self._copied_rules = 0  # how many there have to be
         self._limited: set[str] = set()  # devices whose containers are held to rates
         self._idle: collections.deque[Namespace] = collections.deque()
         self._is_closed = False
@@ -287,11 +290,13 @@ class Wiring:
         """
         with self._lock:
             self._generation = self.nftables.generation()
-            self._run(firewall.ruleset(self._table, self._fences.values(), self._published))
+            commands = firewall.ruleset(self._table, self._fences.values(), self._published)
+            self._run(commands)
+            self._rules = firewall.rule_count(commands)
             self._has_table = True
             self._copied = ()
             self._mirror()
-            self._own_rules = self._listed()
+            self._remember()
 
     def _mirror(self) -> None:
         """The host's rules for what comes in are copied, as they are now.
@@ -314,11 +319,23 @@ class Wiring:
             return
         for rule in copy.skipped:
             _log.warning("a rule in %s cannot be copied and does not hold for ports", rule)
-        refused = self.nftables.run_json(json.dumps({"nftables": copy.commands}))
+        taken = self._write_copy(copy.commands)
+        self._copied = copy.commands
+        self._copied_rules = sum("rule" in command.get("add", ()) for command in taken)
+        self._expect()
+
+    def _write_copy(self, commands: tuple[Json, ...]) -> tuple[Json, ...]:
+        """Performs what copies the host's rules; returns what of it the kernel takes."""
+        refused = self.nftables.run_json(_as_json(commands))
+        if refused is None:
+            return commands
+        fd, taken = netns.make(lambda: _taken_one_by_one(commands))
+        os.close(fd)
+        _log.warning("%d of the host's rules cannot be copied", len(commands) - len(taken))
+        refused = self.nftables.run_json(_as_json(taken))
         if refused is not None:
             raise Unavailable(f"the host's rules cannot be copied: {refused.reason}")
-        self._copied = copy.commands
-        self._expect()
+        return taken
 
     def _open_ports(self) -> set[tuple[str, int]]:
         """The ports that are published without an address."""
@@ -329,6 +346,14 @@ class Wiring:
         listed = self.nftables.list_json
         tables = filter(None, (self._table, self._host_table))
         return tuple(listed(f"list table inet {name}", terse=True) for name in tables)
+
+    def _remember(self) -> None:
+        """What our rules are like, unless somebody was quick to change them: then nothing fits."""
+        listed = self._listed()
+        there = [text for text in listed if isinstance(text, str)]
+        count = sum(text.count('{"rule": ') for text in there)
+        is_ours = there == [*listed] and count == self._rules + self._copied_rules
+        self._own_rules = listed if is_ours else ()
 
     def follow(self) -> bool:
         """After others have changed the host's rules ours fit to them; whether ours were changed.
@@ -348,7 +373,7 @@ class Wiring:
             except OrlopError:
                 self._generation = _UNKNOWN
                 raise
-            self._own_rules = self._listed()
+            self._remember()
             return False
 
     def publish(self, end: Endpoint) -> None:
@@ -448,6 +473,16 @@ class Wiring:
                 self._socket = None
             if self._nftables is not None:
                 self._nftables.close()
+
+
+def _taken_one_by_one(commands: tuple[Json, ...]) -> tuple[Json, ...]:
+    """Those of the commands that the present namespace takes, each for itself."""
+    with Nftables() as nftables:
+        return tuple(one for one in commands if nftables.run_json(_as_json([one])) is None)
+
+
+def _as_json(commands: Iterable[Json]) -> str:
+    return json.dumps({"nftables": list(commands)})
 
 
 def _bridge_of(network: NetworkObject) -> Bridge:

@@ -101,7 +101,7 @@ class Reach:
             listed = tuple(ways(subject, judge))
             listens = _listens(container.state.pid, port, protocol)
             made = ReachedPort(port, protocol, meant, listens, listed)
-            found.append(made.replace(hint=hint(container.name, made)))
+            found.append(made.replace(hint=hint(container.name, made, table)))
         return Reached(container.id, container.name, kind, table, tuple(found), tuple(notes))
 
 

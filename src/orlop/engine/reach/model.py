@@ -28,6 +28,7 @@ class RuleText(Record):
         verdict: "accept", "drop", "reject", "redirect" or "unknown".
         comment: of whoever has made it.
         text: in nft's language.
+        copy: which copy of it is at work, "" if it is itself.
     """
 
     family: str
@@ -37,6 +38,7 @@ class RuleText(Record):
     verdict: str
     comment: str
     text: str
+    copy: str = ""
 
 
 class Outcome(Record):

@@ -6,8 +6,8 @@ from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from orlop.engine import network as model
-from orlop.engine.reach.model import From, Way
-from orlop.engine.reach.telling import told_of
+from orlop.engine.reach.model import From, Outcome, Way
+from orlop.engine.reach.telling import Teller
 from orlop.network.reach.journey import Answer, Goal, Judge, Origin, Reaches
 from orlop.network.reach.packet import everybody
 from orlop.network.reach.summary import in_a_word, simplified
@@ -190,13 +190,12 @@ def _of_macvlan(end: Endpoint, port: int) -> Iterator[Way]:
     never = "the host and its macvlan devices do not hear each other"
     for one in end.addresses:
         version = _version(one.address)
-        sources = everybody(version)
-        for origin, name, answer in (
-            (From.HOST, "", Answer(Reaches.NO, sources, reason=never)),
-            (From.LAN, parent, Answer(Reaches.YES, sources, reason=past)),
-            (From.NETWORK, end.network.name, Answer(Reaches.YES, sources, reason=past)),
+        for origin, name, reaches, reason in (
+            (From.HOST, "", Reaches.NO, never),
+            (From.LAN, parent, Reaches.YES, past),
+            (From.NETWORK, end.network.name, Reaches.YES, past),
         ):
-            told = told_of(answer, sources, version, "")
+            told = Outcome(reaches.value, (), reason=reason)
             yield Way(origin, name, version, one.address, port, told.reaches, (told,))
 
 
@@ -242,10 +241,8 @@ def _way(
     answers = simplified(judge.answers(origin, _goal(subject, asked)), subject.table)
     if subject.host.unread:
         answers = tuple(_doubted(one, subject.host.unread) for one in answers)
-    local = subject.host.facts.place.local(asked.version)
-    outcomes = tuple(
-        told_of(one, origin.sources, asked.version, subject.table, local) for one in answers
-    )
+    teller = Teller(subject.host.facts.place, subject.table)
+    outcomes = tuple(teller.told(one, origin.sources, asked.version) for one in answers)
     word = in_a_word(answers)
     return Way(kind, name, asked.version, asked.address, asked.port, word, outcomes)
 
@@ -269,6 +266,7 @@ def _goal(subject: Subject, asked: _Asked) -> Goal:
         subject.port,
         end.network.device,
         end.device,
+        int(ip_address(inner.gateway)) if inner.gateway else 0,
         end.network.option(model.ICC, "true") != "true",
         _known_to(subject.ends, asked.version),
     )

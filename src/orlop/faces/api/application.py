@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
 import secrets
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("orlop.api")
 
 _VERSIONED = re.compile(r"/v([0-9.]+)(/.*)", re.DOTALL)
+_HEARS_OUT_S, _MOST_LEFT = 1.0, 256 << 10
 _HEADERS = {
     "Api-Version": versions.text_of(versions.NEWEST),
     "Docker-Experimental": "false",
@@ -52,6 +54,7 @@ class Api:
             raise  # the client has gone
         except Exception as error:  # noqa: BLE001 - the last resort: every client gets an answer
             answer = _failed(request, error)
+            await _hear_out(request)
             if request.writer.output_size:  # of a stream: too late for an answer
                 answer = Broken()
         if not isinstance(answer, GivenAway):
@@ -123,6 +126,18 @@ def _failed(request: BaseRequest, error: Exception) -> StreamResponse:
         case HTTPException():  # of aiohttp itself: a request that cannot be read
             return answers.message(error.reason.lower(), error.status)
     return _bug(request, error)
+
+
+async def _hear_out(request: BaseRequest) -> None:
+    """What little may be left of the request's body is read, as Go's server does.
+
+    Its clients complain of a broken pipe if the answer comes before they have said all.
+    """
+    size = 0
+    with contextlib.suppress(TimeoutError, ConnectionError):
+        async with asyncio.timeout(_HEARS_OUT_S):
+            while size < _MOST_LEFT and (data := await request.content.readany()):
+                size += len(data)
 
 
 def _bug(request: BaseRequest, error: Exception) -> StreamResponse:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from orlop.errors import OrlopError
 from orlop.faces.api import answers, failures
+from orlop.faces.sizes import decimal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _BAR = 50
-_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 async def stream(
@@ -113,15 +113,7 @@ def document(progress: Progress) -> dict[str, Any]:
 def bar(current: int, total: int | None) -> str:
     """For clients that show what they get: "[=====>     ]  1.2MB/3.4MB"."""
     if not total:
-        return size_text(current)
+        return decimal(current)
     done = min(_BAR, current * _BAR // total)
     drawn = "=" * done if done == _BAR else "=" * max(0, done - 1) + ">"
-    return f"[{drawn:<{_BAR}}]  {size_text(current):>6}/{size_text(total)}"
-
-
-def size_text(size_bytes: int) -> str:
-    """With four digits and a unit of powers of 1000: "1.234MB"."""
-    size, unit = float(size_bytes), 0
-    while size >= 1000 and unit < len(_UNITS) - 1:
-        size, unit = size / 1000, unit + 1
-    return f"{size:.4g}{_UNITS[unit]}"
+    return f"[{drawn:<{_BAR}}]  {decimal(current):>6}/{decimal(total)}"

@@ -18,7 +18,7 @@ from orlop.faces.cli.notes import complain
 from orlop.faces.cli.screen import Screen
 from orlop.faces.cli.verbs import ELSEWHERE, TOPICS, VERBS
 from orlop.options import FLAG, TEXT, Option, parse
-from orlop.program import HELP, Program, load
+from orlop.program import HELP, Program, load_verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,12 @@ if TYPE_CHECKING:
 
 JSON = Option(("--json",), FLAG, "JSON for programs instead of a text for people")
 OPTIONS = (
-    Option(("--host", "-H"), TEXT, "the engine at this address (unix://PATH, tcp://HOST)", "URL"),
+    Option(
+        ("--host", "-H"),
+        TEXT,
+        "the engine at this address (unix://PATH, ssh://HOST, tcp://HOST:PORT)",
+        "URL",
+    ),
     Option(("--context", "-c"), TEXT, "the engine of a context; docker is Docker's", "NAME"),
     Option(("--config",), TEXT, "where credentials and contexts are (~/.docker)", "DIR"),
     Option(("--log-level", "-l"), TEXT, "has no effect", "LEVEL"),
@@ -101,7 +106,7 @@ def _choose_engine(given: Values) -> None:
 
 def _perform(verb: str, *words: str) -> int:
     _PROGRAM.check(verb)
-    module = load(f"orlop.faces.cli.{verb}_")
+    module = load_verb("orlop.faces.cli", verb)
     try:
         values = _PROGRAM.values(verb, module, words)
         if values is None:

@@ -49,9 +49,9 @@ def run(values: Values, _: Screen) -> int:
         case _:
             raise InvalidArgument("one of the paths has to be CONTAINER:PATH")
     if os.isatty(2) and not values.flag("quiet") and STREAM not in values.words:
-        from orlop.faces.cli.progress import amount
+        from orlop.faces.sizes import decimal
 
-        note(f"copied {amount(copied)} to {values.words[1]}")
+        note(f"copied {decimal(copied)} to {values.words[1]}")
     return 0
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from orlop.client import Client
+from orlop.client.addresses import part
 from orlop.errors import OrlopError
 from orlop.faces.cli import failed
 from orlop.faces.cli.exit_codes import FAILED
@@ -12,11 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
-    from orlop.client import Client, Response
+    from orlop.client import Response
     from orlop.client.client import Pending
     from orlop.faces.cli.screen import Screen
+    from orlop.options import Values
+
+    Query = Mapping[str, Any]
 
 _AT_A_TIME = 50
+_NOTHING: Query = {}
 
 
 class Call(Record):
@@ -24,7 +30,7 @@ class Call(Record):
 
     method: str
     path: str
-    query: Mapping[str, Any]
+    query: Query
 
 
 def call_each(
@@ -52,6 +58,21 @@ def call_each(
         begun = [(name, _begin(client, call(name))) for name in some]
         status |= each(begun, lambda entry: _shown(entry[0], entry[1], show), screen)
     return status
+
+
+def post_each(
+    verb: str,
+    values: Values,
+    screen: Screen,
+    query: Query = _NOTHING,
+    show: Callable[[str, Response], str] = lambda name, _: name,
+) -> int:
+    """Does this to the containers that the words name; as `call_each`."""
+
+    def call(name: str) -> Call:
+        return Call("POST", f"/containers/{part(name)}/{verb}", query)
+
+    return call_each(Client(), values.words, call, screen, show)
 
 
 def each(items: Iterable[Any], act: Callable[[Any], str], screen: Screen) -> int:

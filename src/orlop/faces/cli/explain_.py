@@ -20,14 +20,16 @@ from orlop.insight.explain import Group, explain, planned
 from orlop.insight.phrases import ADDED, CHANGED, REMOVED
 from orlop.intent.flags import OPTIONS as RUN_OPTIONS
 from orlop.intent.flags import parse_run
+from orlop.intent.request import Named, Request
 from orlop.options import FLAG, PAIR, TEXT, Option, parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from orlop.faces.cli.screen import Screen
     from orlop.insight.difference import Change, Difference
     from orlop.insight.explain import Explanation
-    from orlop.intent.request import Request
     from orlop.options import Values
 
 USAGE = (
@@ -65,7 +67,10 @@ def run(values: Values, screen: Screen) -> int:
         return _run_container(values, screen)
     if values.given("as"):
         return _run_script(values, screen)
-    explanation = explain(subject_of(values))
+    subject = subject_of(values)
+    if isinstance(subject, Request) and isinstance(subject.image, Named):
+        return _run_with_image(subject, values, screen)
+    explanation = explain(subject)
     if screen.as_json:
         screen.json(document(explanation))
         return 0
@@ -83,6 +88,19 @@ def _run_container(values: Values, screen: Screen) -> int:
     if values.words or values.given("bundle") or values.given("as"):
         raise InvalidArgument("--container is for itself: no flags, no bundle and no script")
     found = Client().get(f"/containers/{part(values.text('container'))}/explain")
+    return _show_found(found, values, screen)
+
+
+def _run_with_image(request: Request, values: Values, screen: Screen) -> int:
+    """The engine explains it: it has the images."""
+    from orlop.client import Client
+    from orlop.intent.docker_json import to_docker
+
+    return _show_found(Client().post("/explain", to_docker(request)), values, screen)
+
+
+def _show_found(found: dict[str, Any], values: Values, screen: Screen) -> int:
+    """What an engine has explained."""
     if screen.as_json:
         screen.json(found)
         return 0

@@ -8,7 +8,7 @@ from orlop.faces.cli import JSON
 from orlop.faces.cli.documents.inspection import FORMAT
 from orlop.faces.cli.documents.own import client_document
 from orlop.faces.cli.output.outline import fact, facts, listed, yes
-from orlop.faces.cli.output.sizes import binary
+from orlop.faces.sizes import binary
 from orlop.options import FLAG, Option
 
 TYPE_CHECKING = False

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from orlop.client import Client
-from orlop.client.addresses import part
-from orlop.faces.cli.each import Call, call_each
+from orlop.faces.cli.each import post_each
 from orlop.options import TEXT, Option
 
 TYPE_CHECKING = False
@@ -23,10 +21,4 @@ orlop kill -s HUP web"""
 
 def run(values: Values, screen: Screen) -> int:
     """Sends it to the first processes of all of them."""
-    query = {"signal": values.text("signal", "KILL")}
-    return call_each(
-        Client(),
-        values.words,
-        lambda name: Call("POST", f"/containers/{part(name)}/kill", query),
-        screen,
-    )
+    return post_each("kill", values, screen, {"signal": values.text("signal", "KILL")})

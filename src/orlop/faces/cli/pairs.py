@@ -36,16 +36,3 @@ def labels_of(values: Values) -> dict[str, str]:
         return dict(process.label(text) for text in values.list("label"))
     except InvalidArgument as bad:
         raise InvalidArgument(f"--label: one {bad.message}") from None
-
-
-def filters_of(values: Values) -> dict[str, list[str]]:
-    """The values of `--filter NAME=VALUE` by name, as the API has them.
-
-    Raises:
-        InvalidArgument: one has no value.
-    """
-    found: dict[str, list[str]] = {}
-    for text in values.list("filter"):
-        name, value = _pair("filter", text)
-        found.setdefault(name.strip(), []).append(value.strip())
-    return found

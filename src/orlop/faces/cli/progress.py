@@ -6,6 +6,7 @@ import os
 from time import monotonic
 
 from orlop.faces.cli.screen import printable
+from orlop.faces.sizes import decimal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
 _BAR = 30
 _BETWEEN_S = 0.05
-_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 class Progress:
@@ -93,20 +93,10 @@ def _line(what: str, status: str, detail: Mapping[str, Any]) -> str:
     if not isinstance(current, int) or current < 0:
         return text
     if not isinstance(total, int) or total <= 0 or current > total:
-        return f"{text} {amount(current)}"
+        return f"{text} {decimal(current)}"
     done = current * _BAR // total
     bar = "=" * done + (">" if done < _BAR else "")
-    return f"{text} [{bar:<{_BAR}}] {amount(current)}/{amount(total)}"
-
-
-def amount(count: int) -> str:
-    """Bytes as people read them: four digits at most, powers of 1000."""
-    size = float(count)
-    for unit in _UNITS:
-        if size < 1000 or unit == _UNITS[-1]:
-            break
-        size /= 1000
-    return f"{size:.4g}{unit}" if size < 1000 else f"{size:.0f}{unit}"
+    return f"{text} [{bar:<{_BAR}}] {decimal(current)}/{decimal(total)}"
 
 
 def _size(stream: TextIO) -> os.terminal_size:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 
+from orlop.client import Client
 from orlop.faces.cli.exit_codes import FAILED
 from orlop.faces.cli.notes import note
-from orlop.faces.cli.progress import amount
+from orlop.faces.cli.output.formats import filters_of
+from orlop.faces.sizes import decimal
 from orlop.options import FLAG, LIST, Option
 from orlop.records import Record
 
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from orlop.client import Client
     from orlop.faces.cli.screen import Screen
     from orlop.options import Values
 
@@ -54,6 +55,24 @@ def agreed(values: Values, *what: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
+def prune_one(
+    kind: Kind, values: Values, screen: Screen, what: str, **filters: Sequence[str]
+) -> int:
+    """Removes what there is of one kind, if somebody agrees; returns the exit status.
+
+    Args:
+        kind: of what.
+        values: of the verb: FORCE and FILTER.
+        screen: shows what went.
+        what: that is, for who is asked.
+        filters: further ones.
+    """
+    asked = filters_of(values) | filters
+    if not agreed(values, what):
+        return refused()
+    return prune(Client(), [(kind, asked)], screen)
+
+
 def prune(
     client: Client, kinds: Sequence[tuple[Kind, Mapping[str, Sequence[str]]]], screen: Screen
 ) -> int:
@@ -68,7 +87,7 @@ def prune(
             for line in lines:
                 screen.line(line)
             screen.line()
-    screen.line(f"space that is free again: {amount(freed)}")
+    screen.line(f"space that is free again: {decimal(freed)}")
     return 0
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from orlop.client import Client
 from orlop.faces.cli import stop_
-from orlop.faces.cli.each import call_each
-from orlop.faces.cli.stop_ import stopping
+from orlop.faces.cli.each import post_each
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,4 +19,4 @@ EXAMPLE = "orlop restart web"
 
 def run(values: Values, screen: Screen) -> int:
     """Restarts them all at the same time."""
-    return call_each(Client(), values.words, lambda name: stopping("restart", name, values), screen)
+    return post_each("restart", values, screen, stop_.ending_of(values))

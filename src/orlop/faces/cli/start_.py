@@ -6,7 +6,7 @@ from orlop.client import Client
 from orlop.client.addresses import part
 from orlop.errors import InvalidArgument
 from orlop.faces.cli.detaching import chosen, keys_of
-from orlop.faces.cli.each import Call, call_each
+from orlop.faces.cli.each import post_each
 from orlop.faces.cli.foreground import Foreground
 from orlop.faces.cli.starting import await_end, exit_status, start_container
 from orlop.faces.cli.streams import Wishes
@@ -35,17 +35,12 @@ orlop start -ai shell"""
 
 def run(values: Values, screen: Screen) -> int:
     """Starts them all; with -a or -i there is one, and the exit status is its."""
-    client = Client()
     if not (values.flag("attach") or values.flag("interactive")):
-        return call_each(
-            client,
-            values.words,
-            lambda name: Call("POST", f"/containers/{part(name)}/start", {}),
-            screen,
-        )
+        return post_each("start", values, screen)
     if len(values.words) > 1:
         raise InvalidArgument("-a and -i are for one container at a time")
     keys = chosen(values.text("detach-keys"))
+    client = Client()
     found = client.get(f"/containers/{part(values.words[0])}/json")
     return _in_foreground(client, found, keys, stdin=values.flag("interactive"))
 

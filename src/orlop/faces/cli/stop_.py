@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from orlop.client import Client
-from orlop.client.addresses import part
-from orlop.faces.cli.each import Call, call_each
+from orlop.faces.cli.each import post_each
 from orlop.options import NUMBER, TEXT, Option
 
 TYPE_CHECKING = False
@@ -26,10 +24,9 @@ orlop stop -t 0 web db"""
 
 def run(values: Values, screen: Screen) -> int:
     """Stops them all at the same time."""
-    return call_each(Client(), values.words, lambda name: stopping("stop", name, values), screen)
+    return post_each("stop", values, screen, ending_of(values))
 
 
-def stopping(verb: str, name: str, values: Values) -> Call:
-    """The request of `stop` or `restart`."""
-    query = {"signal": values.text("signal") or None, "t": values.number("timeout")}
-    return Call("POST", f"/containers/{part(name)}/{verb}", query)
+def ending_of(values: Values) -> dict[str, object]:
+    """How containers are to end, for `stop` and `restart`."""
+    return {"signal": values.text("signal") or None, "t": values.number("timeout")}

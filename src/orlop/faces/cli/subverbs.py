@@ -8,7 +8,7 @@ from orlop.errors import OrlopError
 from orlop.faces.cli import failed
 from orlop.faces.cli.exit_codes import FAILED
 from orlop.faces.cli.screen import Screen
-from orlop.program import load
+from orlop.program import load, load_verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def perform(
     verb, *rest = words
     verb = (aliases or {}).get(verb, verb)
     program.check(verb)
-    module = load((modules or {}).get(verb) or f"{package}.{verb}_")
+    shared = (modules or {}).get(verb)
+    module = load(shared) if shared else load_verb(package, verb)
     try:
         values = program.values(verb, module, rest)
         if values is None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from orlop.client import Client
-from orlop.client.addresses import part
-from orlop.faces.cli.each import Call, call_each
+from orlop.faces.cli.each import post_each
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,9 +18,4 @@ EXAMPLE = "orlop unpause web"
 
 def run(values: Values, screen: Screen) -> int:
     """Lets them go on."""
-    return call_each(
-        Client(),
-        values.words,
-        lambda name: Call("POST", f"/containers/{part(name)}/unpause", {}),
-        screen,
-    )
+    return post_each("unpause", values, screen)

@@ -169,6 +169,7 @@ OF_GROUP: Mapping[str, Group] = {
         {"events": "events", "info": "info"},
         {
             "df": "show what is on disk",
+            "dial-stdio": "pass standard input and output on to the engine, for ssh",
             "prune": "remove everything that nothing uses",
         },
         {},

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from orlop.client import Client
-from orlop.client.addresses import part
 from orlop.errors import OrlopError
-from orlop.faces.cli.each import Call, call_each
+from orlop.faces.cli.each import post_each
 from orlop.faces.cli.foreground import ended_of
 
 TYPE_CHECKING = False
@@ -23,13 +21,7 @@ EXAMPLE = "orlop wait web"
 
 def run(values: Values, screen: Screen) -> int:
     """Waits for all of them."""
-    return call_each(
-        Client(),
-        values.words,
-        lambda name: Call("POST", f"/containers/{part(name)}/wait", {}),
-        screen,
-        _status,
-    )
+    return post_each("wait", values, screen, show=_status)
 
 
 def _status(_: str, response: Response) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 
 from orlop.insight.proof.rows import AS_ASKED, NOT_ASKED, Row, Section, compared, unreadable
 
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from orlop.runtime.spec import Namespace, Spec
 
 NAME = "namespaces"
-_DESCRIPTOR = re.compile(r"/proc/(self|[0-9]+)/fd/[0-9]+")
 
 
 def section(facts: Facts, asked: Spec | None) -> Section:
@@ -56,7 +54,7 @@ def _not_its_own(found: Isolation, observed: str, note: str, *, isolated: bool) 
 
 def _joined(found: Isolation, entry: Namespace, observed: str, note: str) -> Row:
     path = entry.path or ""
-    if _DESCRIPTOR.fullmatch(path):
+    if path.startswith("/proc/") and path.rpartition("/")[0].endswith("/fd"):
         return _by_descriptor(found, observed, note)
     asked = f"that of {path}"
     try:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Json = Any
 
-_MOST_STATES = 256
+_MOST_STATES = 64
 _DEEPEST = 16  # NFT_JUMP_STACK_SIZE
 _UNKNOWN_ENDS = ("queue", "tproxy", "fwd", "synproxy")
 """What they make of a packet is up to programs, or to another way of passing it on."""
@@ -51,18 +51,25 @@ class Decision(Record):
     rule: Rule | None = None
 
 
+class Doubt(Record):
+    """A rule of which it is not known whether it fits, and which way the packet has gone."""
+
+    rule: Rule
+    fits: bool
+
+
 class State(Record):
     """A packet on its way.
 
     Attributes:
         packet: what is known of it here.
         decisions: by which it has come so far.
-        unsure: rules of which it is not known whether they fit; it is on one of both ways.
+        unsure: what is not known, and makes a difference.
     """
 
     packet: Packet
     decisions: tuple[Decision, ...] = ()
-    unsure: tuple[Rule, ...] = ()
+    unsure: tuple[Doubt, ...] = ()
 
     def after(self, decision: Decision) -> State:
         """The state after one more decision."""
@@ -181,8 +188,7 @@ class Walker:
                 return _ended(Verdict.UNKNOWN, rule, chain, state)
             case _ if kind in _UNKNOWN_ENDS:
                 return _ended(Verdict.UNKNOWN, rule, chain, state)
-        unsure = _unsure(state, rule)
-        return _Effect(on=(unsure,), past=(unsure,))
+        return _Effect(on=(_unsure(state, rule),), past=(_unsure(state, rule, fits=False),))
 
     def _verdict(
         self, expression: Json, rule: Rule, chain: Chain, state: State, depth: int
@@ -229,9 +235,9 @@ class Walker:
                 table["key"], table["data"], state.packet, (rule.family, rule.table)
             )
         except UnknownError:
-            unsure = _unsure(state, rule)
+            unsure, none = _unsure(state, rule), _unsure(state, rule, fits=False)
             every = self._conditions.values(table["data"], (rule.family, rule.table))
-            return _added(_Effect(past=(unsure,)), [use(value, unsure) for value in every])
+            return _added(_Effect(past=(none,)), [use(value, unsure) for value in every])
         effects = [use(value, state.replace(packet=packet)) for packet, value in found]
         past = () if rest is None else (state.replace(packet=rest),)
         return _added(_Effect(past=past), effects)
@@ -303,15 +309,15 @@ def _flagged(state: State, flag: str) -> State:
 
 def _forked(fork: Fork, rule: Rule, state: State) -> _Effect:
     if not fork.is_known:
-        unsure = _unsure(state, rule)
-        return _Effect(on=(unsure,), past=(unsure,))
+        return _Effect(on=(_unsure(state, rule),), past=(_unsure(state, rule, fits=False),))
     on = () if fork.yes is None else (state.replace(packet=fork.yes),)
     past = () if fork.no is None else (state.replace(packet=fork.no),)
     return _Effect(on=on, past=past)
 
 
-def _unsure(state: State, rule: Rule) -> State:
-    return state if rule in state.unsure else state.replace(unsure=(*state.unsure, rule))
+def _unsure(state: State, rule: Rule, *, fits: bool = True) -> State:
+    others = (doubt for doubt in state.unsure if doubt.rule != rule)
+    return state.replace(unsure=(*others, Doubt(rule, fits)))
 
 
 def _ended(verdict: Verdict, rule: Rule, chain: Chain, state: State) -> _Effect:
@@ -348,13 +354,13 @@ def _decides(rule: Rule) -> bool:
 
 def _merged(states: Iterable[State]) -> tuple[State, ...]:
     """States with the same packet are one: what led to them makes no difference any more."""
-    found: list[State] = []
+    found: dict[frozenset[tuple[str, Value]], State] = {}
     for state in states:
-        for place, other in enumerate(found):
-            if other.packet == state.packet:
-                both = tuple(rule for rule in other.unsure if rule in state.unsure)
-                found[place] = other.replace(unsure=both)
-                break
-        else:
-            found.append(state)
-    return tuple(found)
+        key = frozenset(state.packet.fields.items())
+        other = found.get(key)
+        if other is None:
+            found[key] = state
+        elif other.unsure:
+            both = tuple(doubt for doubt in other.unsure if doubt in state.unsure)
+            found[key] = other.replace(unsure=both)
+    return tuple(found.values())

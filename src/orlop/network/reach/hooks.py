@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orlop.network.reach import packet as of
-from orlop.network.reach.chains import Passage, State, Walker
+from orlop.network.reach.chains import Doubt, Passage, State, Walker
 from orlop.network.reach.packet import with_conntrack, without_conntrack
 from orlop.network.reach.values import word
 
@@ -119,6 +119,7 @@ def _perhaps(passage: Passage, states: tuple[State, ...], chain: Chain) -> Passa
     if not passage.ended:
         return passage
     rule = chain.rules[0]
-    doubted = tuple(one.replace(unsure=(*one.unsure, rule)) for one in passage.ended)
-    past = tuple(one.replace(unsure=(*one.unsure, rule)) for one in states)
+    yes, no = Doubt(rule, fits=True), Doubt(rule, fits=False)
+    doubted = tuple(one.replace(unsure=(*one.unsure, yes)) for one in passage.ended)
+    past = tuple(one.replace(unsure=(*one.unsure, no)) for one in states)
     return Passage(past, doubted)

@@ -76,6 +76,7 @@ class Goal(Record):
         address, port: the container's own.
         bridge: the device of its network.
         device: its own device on the host.
+        gateway: the host's address at the bridge, which it has for what is masqueraded.
         is_isolated: it does not reach, and is not reached by, others at its bridge.
         knows: networks to which the container has a route.
     """
@@ -87,6 +88,7 @@ class Goal(Record):
     port: int
     bridge: str
     device: str
+    gateway: int = 0
     is_isolated: bool = False
     knows: tuple[Subnet, ...] = ()
 
@@ -154,7 +156,7 @@ class _Journey:
             for back in self._back(state):
                 sources = back.packet.fields[of.TARGET]
                 assert isinstance(sources, Numbers)  # noqa: S101 - it is made of the sources
-                self._found.append(Answer(Reaches.YES, sources, state.decisions, back.unsure))
+                self._found.append(Answer(Reaches.YES, sources, state.decisions, _doubted(back)))
         return self._found
 
     # --- there --------------------------------------------------------------------------------
@@ -177,7 +179,7 @@ class _Journey:
         return self._out(self._forwarded(states))
 
     def _is_in_one_bridge(self) -> bool:
-        same = self._origin.device == self._goal.bridge
+        same = self._origin.device == self._goal.bridge != ""
         return same and self._goal.asked == (self._goal.address, self._goal.port)
 
     def _is_local(self, address: int) -> bool:
@@ -309,12 +311,12 @@ class _Journey:
         if not _is_masqueraded(sent):
             return self._by(hook, states)
         sources = sent.packet.fields[of.SOURCE]
-        local = self._facts.place.local(self._goal.version)
+        gateway = _one(self._goal.gateway)
 
         def translated(packet: Packet) -> Packet:
             return packet.having(target=sources)
 
-        hidden = (one.replace(packet=one.packet.having(target=local)) for one in states)
+        hidden = (one.replace(packet=one.packet.having(target=gateway)) for one in states)
         passage = self._hooks.at(hook, tuple(hidden), translated)
         ended = (one.replace(packet=translated(one.packet)) for one in passage.ended)
         return self._passed(passage.replace(ended=tuple(ended)))
@@ -342,7 +344,7 @@ class _Journey:
         for state in passage.ended:
             is_unknown = state.decisions[-1].verdict is Verdict.UNKNOWN
             reaches = Reaches.DEPENDS if is_unknown else Reaches.NO
-            unsure = state.unsure
+            unsure = _doubted(state)
             rule = state.decisions[-1].rule
             if is_unknown and rule is not None:
                 unsure = (*unsure, rule)
@@ -360,8 +362,12 @@ class _Journey:
 
     def _end(self, state: State, reason: str, hint: str = "") -> None:
         sources = self._clients(state.packet)
-        answer = Answer(Reaches.NO, sources, state.decisions, state.unsure, reason, hint)
+        answer = Answer(Reaches.NO, sources, state.decisions, _doubted(state), reason, hint)
         self._found.append(answer)
+
+
+def _doubted(state: State) -> tuple[Rule, ...]:
+    return tuple(doubt.rule for doubt in state.unsure)
 
 
 def _one(address: int) -> Numbers:

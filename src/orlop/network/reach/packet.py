@@ -28,7 +28,8 @@ STATE, STATUS, DIRECTION = "ct state", "ct status", "ct direction"
 MARK, CT_MARK, OWNER = "meta mark", "ct mark", "meta skuid"
 ORIGINAL_TARGET, ORIGINAL_PORT = "ct original daddr", "ct original proto-dst"
 _CT = "ct "
-_PORTS = Numbers(((1024, 65535),))
+_PORTS = Numbers(((49152, 60999),))
+"""What a client has that does not choose: of Linux's range and that of RFC 6335 what they share."""
 
 
 class Packet(Record):
@@ -112,7 +113,7 @@ def new_packet(version: int, protocol: str, source: Numbers, target: int, port: 
             PROTOCOL: word(protocol),
             SOURCE: source,
             TARGET: number(target),
-            SOURCE_PORT: _PORTS,
+            SOURCE_PORT: _PORTS - number(port),
             TARGET_PORT: number(port),
             STATE: word("new"),
             STATUS: Flags(frozenset()),

@@ -24,11 +24,19 @@ def simplified(found: Sequence[Answer], own: str) -> tuple[Answer, ...]:
         own: the name of the engine's table.
     """
     if len({answer.reaches for answer in found}) == 1 and found[0].reaches != Reaches.DEPENDS:
-        found = [answer.replace(depends=()) for answer in found]
+        found = _each_source_once(found)
     doubted = [one for one in found if one.depends]
     plain = [one for one in found if not one.depends]
     together = (_together(group) for group in _groups(plain, own))
     return (*together, *_doubts(doubted))
+
+
+def _each_source_once(found: Sequence[Answer]) -> list[Answer]:
+    """What is so in any case does not depend on anything: of several reasons one will do."""
+    once: dict[Numbers, Answer] = {}
+    for answer in found:
+        once.setdefault(answer.sources, answer.replace(depends=()))
+    return list(once.values())
 
 
 def _groups(found: Iterable[Answer], own: str) -> Iterable[list[Answer]]:

@@ -49,14 +49,18 @@ def run_bundle(
     *,
     keep: bool = False,
     started: Callable[[Launch], None] | None = None,
+    flags: int = 0,
 ) -> tuple[int, Sequence[OrlopError]]:
-    """The same of a bundle that was opened; `started` gets the launcher once the program runs."""
+    """The same of a bundle that was opened.
+
+    `started` gets the launcher once the program runs; `flags` are further ones of the plan.
+    """
     process = bundle.spec.process
     begun = False
 
     def start(console: int | None) -> Launch:
         nonlocal begun
-        launch = begin(store, container, bundle, choices, console=console, flags=STAY)
+        launch = begin(store, container, bundle, choices, console=console, flags=STAY | flags)
         begun = True
         if started is not None:
             started(launch)

@@ -73,10 +73,3 @@ def test_lines() -> None:
     assert line["progressDetail"] == {"current": 5, "total": 10}
     assert line["progress"].startswith("[========================>")
     assert progress.document(STEPS[2]) == {"status": "Done"}
-
-
-@pytest.mark.parametrize(
-    ("size_bytes", "text"), [(0, "0B"), (999, "999B"), (1500, "1.5kB"), (1_234_567, "1.235MB")]
-)
-def test_sizes(size_bytes: int, text: str) -> None:
-    assert progress.size_text(size_bytes) == text

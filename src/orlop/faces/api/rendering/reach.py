@@ -64,4 +64,5 @@ def _rule(rule: RuleText) -> dict[str, Any]:
         "Verdict": rule.verdict,
         "Comment": rule.comment,
         "Text": rule.text,
+        "Copy": rule.copy,
     }

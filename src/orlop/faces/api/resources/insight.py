@@ -38,7 +38,8 @@ async def explain_body(call: Plain) -> StreamResponse:
     body = await bodies.raw(call.request)
     if not body.strip():
         raise InvalidArgument("there is nothing to explain without a body as create has it")
-    return answers.json(await in_thread(_explained, from_docker(bodies.document(body))))
+    request = await call.engine.containers.foreseen(from_docker(bodies.document(body)))
+    return answers.json(await in_thread(_explained, request))
 
 
 def _explained(request: Request) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orlop.faces.cli import JSON
+from orlop.faces.cli.byhand import remove_each
 from orlop.insight.byhand.cgroups import remove
 from orlop.options import FLAG, Option
 
@@ -23,12 +24,4 @@ EXAMPLE = "orlop cgroup rm box"
 
 def run(values: Values, screen: Screen) -> int:
     """Removes them one by one, and says how."""
-    removed = []
-    for name in values.words:
-        done = remove(name, force=values.flag("force"))
-        removed.append({"name": name, "done": list(done)})
-        for line in () if screen.as_json else done:
-            screen.line(line)
-    if screen.as_json:
-        screen.json(removed)
-    return 0
+    return remove_each(values, screen, lambda name, force: remove(name, force=force))

@@ -8,7 +8,7 @@ from orlop.faces.cli.completing.arguments import FILES, IMAGE, kind_of_argument
 from orlop.faces.cli.completing.objects import names
 from orlop.faces.cli.verbs import OF_GROUP, VERBS
 from orlop.options import FLAG
-from orlop.program import HELP, load
+from orlop.program import HELP, load, load_verb
 from orlop.records import Record
 
 TYPE_CHECKING = False
@@ -102,8 +102,8 @@ def _module(verb: str, group: str) -> ModuleType:
     package = "orlop.faces.cli"
     if group:
         shared = OF_GROUP[group].modules.get(verb)
-        return load(shared or f"{package}.{group}.{verb}_")
-    return load(f"{package}.{verb}_")
+        return load(shared) if shared else load_verb(f"{package}.{group}", verb)
+    return load_verb(package, verb)
 
 
 def _of_program(
@@ -115,7 +115,7 @@ def _of_program(
     if before[0] not in verbs:
         return NOTHING
     package = module.__name__.removesuffix("_")
-    return _of_module(load(f"{package}.{before[0]}_"), before[0], before[1:], last)
+    return _of_module(load_verb(package, before[0]), before[0], before[1:], last)
 
 
 def _of_module(module: ModuleType, verb: str, before: Sequence[str], last: str) -> Candidates:

@@ -45,6 +45,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
 }
 _CAPABILITIES = ("cap-add", "cap-drop")
 _SHARED = ("network", "net", "ipc", "pid")
+_NETWORKS = ("network", "net")
 _OF_KIND: Mapping[str, str] = {"volumes-from": kinds.CONTAINER, "container": kinds.CONTAINER}
 _FILES = ("env-file", "label-file", "cidfile", "config", "output", "bundle", "chrome", "root")
 _MOUNTS = ("volume", "mount")
@@ -59,6 +60,12 @@ _OF_FILTER: Mapping[str, tuple[str, ...]] = {
     "scope": ("local",),
     "is-task": ("true", "false"),
 }
+_NAMES_OF_FILTER: Mapping[str, str] = {
+    "ancestor": kinds.IMAGE,
+    "container": kinds.CONTAINER,
+    "network": kinds.NETWORK,
+    "volume": kinds.VOLUME,
+}
 _FILTER_HELP = "of "
 
 
@@ -70,7 +77,8 @@ def of_option(option: Option, last: str) -> Pairs | None:
     if key in _FILES:
         return None
     if key in _MOUNTS:
-        return [(name, about) for name, about in names(kinds.VOLUME, last)] or None
+        is_path = last.startswith((".", "/"))
+        return None if is_path else names(kinds.VOLUME, last) or None
     if key in _OF_KIND:
         return names(_OF_KIND[key], last)
     if key in _CAPABILITIES:
@@ -79,7 +87,19 @@ def of_option(option: Option, last: str) -> Pairs | None:
         return [(f"container:{name}", about) for name, about in names(kinds.RUNNING, "")]
     if option.kind == NUMBER:
         return []
-    return [(word, "") for word in _WORDS.get(key, ())]
+    usual = [(word, "") for word in _WORDS.get(key, ())]
+    if key in _NETWORKS:
+        return list(dict([*usual, *names(kinds.NETWORK, last)]).items())
+    return _contexts() if key == "context" else usual
+
+
+def _contexts() -> Pairs:
+    from orlop.client.contexts import contexts
+
+    return [
+        ("default", "the engine of this machine"),
+        *((name, text) for name, text, _ in contexts()),
+    ]
 
 
 def _filters(option: Option, last: str) -> Pairs:
@@ -88,6 +108,8 @@ def _filters(option: Option, last: str) -> Pairs:
     name, equals, _ = last.partition("=")
     if not equals:
         return [(f"{name}=", "") for name in known if name]
+    if name in _NAMES_OF_FILTER:
+        return [(f"{name}={one}", about) for one, about in names(_NAMES_OF_FILTER[name], "")]
     return [(f"{name}={value}", "") for value in _OF_FILTER.get(name, ())]
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from orlop.client import Client
-from orlop.faces.cli.pairs import filters_of
-from orlop.faces.cli.pruning import CONTAINERS, FILTER, FORCE, agreed, prune, refused
+from orlop.faces.cli.pruning import CONTAINERS, FILTER, FORCE, prune_one
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +18,4 @@ EXAMPLE = "orlop container prune -f --filter until=24h"
 
 def run(values: Values, screen: Screen) -> int:
     """Removes them, if somebody agrees."""
-    filters = filters_of(values)
-    if not agreed(values, "all containers that do not run"):
-        return refused()
-    return prune(Client(), [(CONTAINERS, filters)], screen)
+    return prune_one(CONTAINERS, values, screen, "all containers that do not run")

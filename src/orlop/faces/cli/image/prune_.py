@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from orlop.client import Client
-from orlop.faces.cli.pairs import filters_of
-from orlop.faces.cli.pruning import FILTER, FORCE, IMAGES, agreed, prune, refused
+from orlop.faces.cli.pruning import FILTER, FORCE, IMAGES, prune_one
 from orlop.options import FLAG, Option
 
 TYPE_CHECKING = False
@@ -21,9 +19,7 @@ EXAMPLE = "orlop image prune --all --filter until=168h"
 
 def run(values: Values, screen: Screen) -> int:
     """Removes them, if somebody agrees."""
-    every = values.flag("all")
-    filters = filters_of(values) | {"dangling": ["false" if every else "true"]}
-    what = "all images that no container uses" if every else "images without a name"
-    if not agreed(values, what):
-        return refused()
-    return prune(Client(), [(IMAGES, filters)], screen)
+    if values.flag("all"):
+        what = "all images that no container uses"
+        return prune_one(IMAGES, values, screen, what, dangling=["false"])
+    return prune_one(IMAGES, values, screen, "images without a name", dangling=["true"])

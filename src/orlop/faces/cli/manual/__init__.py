@@ -6,7 +6,7 @@ from orlop.errors import InvalidArgument
 from orlop.faces.cli.screen import BOLD, Cell
 from orlop.faces.cli.verbs import OF_GROUP, VERBS
 from orlop.options import describe
-from orlop.program import HELP, load
+from orlop.program import HELP, load, load_verb
 from orlop.records import Record
 
 TYPE_CHECKING = False
@@ -66,7 +66,7 @@ def command(words: Sequence[str]) -> Command:
     verb, *rest = words
     if verb not in VERBS or len(rest) > 1:
         raise InvalidArgument(f"there is no command {' '.join(words)!r}", hint="see orlop --help")
-    module = load(f"{_PACKAGE}.{verb}_")
+    module = load_verb(_PACKAGE, verb)
     program: Program | None = getattr(module, "PROGRAM", None)
     if not rest:
         return Command(verb, VERBS[verb], module)
@@ -74,7 +74,7 @@ def command(words: Sequence[str]) -> Command:
     if program is None or inner not in program.verbs:
         raise InvalidArgument(f"there is no command {' '.join(words)!r}", hint=f"see orlop {verb}")
     shared = OF_GROUP[verb].modules.get(inner) if verb in OF_GROUP else None
-    found = load(shared or f"{_PACKAGE}.{verb}.{inner}_")
+    found = load(shared) if shared else load_verb(f"{_PACKAGE}.{verb}", inner)
     return Command(f"{verb} {inner}", program.verbs[inner], found)
 
 

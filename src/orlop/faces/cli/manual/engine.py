@@ -63,6 +63,14 @@ PAGES = {
         view="output.space:SPACES",
         see=("system prune", "images"),
     ),
+    "system dial-stdio": Page(
+        """
+        Passes what comes at standard input on to the engine, and what the engine answers to
+        standard output. By it clients use the engine of another machine: their host is then
+        ssh://[USER@]HOST. Docker's clients call it as `docker`, which can be a link to orlop there.
+        """,
+        see=("system df",),
+    ),
     "system prune": Page(
         """
         Removes containers that do not run, networks that nothing is in and images without a name,

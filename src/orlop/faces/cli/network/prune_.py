@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from orlop.client import Client
-from orlop.faces.cli.pairs import filters_of
-from orlop.faces.cli.pruning import FILTER, FORCE, NETWORKS, agreed, prune, refused
+from orlop.faces.cli.pruning import FILTER, FORCE, NETWORKS, prune_one
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +18,4 @@ EXAMPLE = "orlop network prune -f"
 
 def run(values: Values, screen: Screen) -> int:
     """Removes them, if somebody agrees."""
-    filters = filters_of(values)
-    if not agreed(values, "all networks that no container uses"):
-        return refused()
-    return prune(Client(), [(NETWORKS, filters)], screen)
+    return prune_one(NETWORKS, values, screen, "all networks that no container uses")

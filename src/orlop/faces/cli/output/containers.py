@@ -5,11 +5,11 @@ from __future__ import annotations
 from orlop.faces.cli.output import ages
 from orlop.faces.cli.output.ports import displayed
 from orlop.faces.cli.output.references import without_digest
-from orlop.faces.cli.output.sizes import decimal
 from orlop.faces.cli.output.text import labels, short_id, shortened
 from orlop.faces.cli.output.views import Column, View, label_of
 from orlop.faces.cli.template.literals import quoted
 from orlop.faces.cli.template.values import NilPointer
+from orlop.faces.sizes import decimal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

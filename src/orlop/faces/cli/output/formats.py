@@ -142,7 +142,7 @@ def filters_of(values: Values) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for text in values.list("filter"):
         name, equals, value = text.partition("=")
-        if not equals:
+        if not equals or not name.strip():
             raise InvalidArgument(f"filter {text!r} is not NAME=VALUE", hint="as name=web")
         found.setdefault(name.strip().lower(), []).append(value.strip())
     return found

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from orlop.faces.cli.output import ages
 from orlop.faces.cli.output.references import NONE, parted
-from orlop.faces.cli.output.sizes import decimal
 from orlop.faces.cli.output.text import short_id
 from orlop.faces.cli.output.views import Column, View
+from orlop.faces.sizes import decimal
 from orlop.records import Record
 
 TYPE_CHECKING = False

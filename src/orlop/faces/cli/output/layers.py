@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from orlop.faces.cli.output import ages
-from orlop.faces.cli.output.sizes import decimal
 from orlop.faces.cli.output.text import short_id, shortened
 from orlop.faces.cli.output.views import Column, View
+from orlop.faces.sizes import decimal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

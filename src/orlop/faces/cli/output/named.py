@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from orlop.faces.cli.documents.times import Time
-from orlop.faces.cli.output.sizes import decimal
 from orlop.faces.cli.output.text import labels, short_id
 from orlop.faces.cli.output.views import Column, View, label_of
+from orlop.faces.sizes import decimal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

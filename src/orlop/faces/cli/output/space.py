@@ -5,9 +5,9 @@ from __future__ import annotations
 from orlop.faces.cli.moments import moment
 from orlop.faces.cli.output import ages
 from orlop.faces.cli.output.containers import is_active
-from orlop.faces.cli.output.sizes import decimal
 from orlop.faces.cli.output.text import short_id
 from orlop.faces.cli.output.views import Column, View
+from orlop.faces.sizes import decimal
 from orlop.records import Record
 
 TYPE_CHECKING = False

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from orlop.faces.cli.output.sizes import binary, decimal
 from orlop.faces.cli.output.text import short_id
 from orlop.faces.cli.output.views import Column, View
+from orlop.faces.sizes import binary, decimal
 from orlop.records import Record
 
 TYPE_CHECKING = False

@@ -9,10 +9,10 @@ from orlop.faces.cli.output.containers import CONTAINERS
 from orlop.faces.cli.output.formats import FORMAT, Defaults, chosen, rows_text, show
 from orlop.faces.cli.output.images import IMAGES, named
 from orlop.faces.cli.output.named import VOLUMES
-from orlop.faces.cli.output.sizes import decimal
 from orlop.faces.cli.output.space import CACHE, SPACES, spaces
 from orlop.faces.cli.output.views import Row, Shown
 from orlop.faces.cli.template.values import Object
+from orlop.faces.sizes import decimal
 from orlop.options import FLAG, Option
 
 TYPE_CHECKING = False

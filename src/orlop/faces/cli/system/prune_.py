@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orlop.client import Client
 from orlop.errors import InvalidArgument
-from orlop.faces.cli.pairs import filters_of
+from orlop.faces.cli.output.formats import filters_of
 from orlop.faces.cli.pruning import (
     CACHE,
     CONTAINERS,

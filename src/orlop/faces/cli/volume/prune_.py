@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from orlop.client import Client
-from orlop.faces.cli.pairs import filters_of
-from orlop.faces.cli.pruning import FILTER, FORCE, VOLUMES, agreed, prune, refused
+from orlop.faces.cli.pruning import FILTER, FORCE, VOLUMES, prune_one
 from orlop.options import FLAG, Option
 
 TYPE_CHECKING = False
@@ -21,11 +19,8 @@ EXAMPLE = "orlop volume prune --all"
 
 def run(values: Values, screen: Screen) -> int:
     """Removes them, if somebody agrees."""
-    filters = filters_of(values)
-    what = "volumes without a name that no container uses"
     if values.flag("all"):
-        filters["all"] = ["true"]
         what = "all volumes that no container uses"
-    if not agreed(values, what):
-        return refused()
-    return prune(Client(), [(VOLUMES, filters)], screen)
+        return prune_one(VOLUMES, values, screen, what, all=["true"])
+    what = "volumes without a name that no container uses"
+    return prune_one(VOLUMES, values, screen, what)
