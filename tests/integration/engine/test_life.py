@@ -385,6 +385,18 @@ class TestSharing:
             assert len(links) == 1, kind
         live.until(lambda: "shared" in live.log(key))
 
+    def test_the_host_name_of_another(self, live: Live) -> None:
+        live.run("sleep 100", "--name db --hostname database")
+        key = live.run("hostname; cat /etc/hostname", "--network container:db")
+        assert live.end(key) == 0
+        assert live.log(key).count("database") == 2
+        unnamed = live.run("sleep 100", "--name web")
+        key = live.run("hostname", "--network container:web")
+        live.end(key)
+        assert unnamed[:12] in live.log(key)
+        with pytest.raises(InvalidArgument, match="host name"):
+            live.create("true", "--network container:db --hostname other")
+
     def test_one_that_does_not_share(self, live: Live) -> None:
         live.run("sleep 100", "--name db")
         with pytest.raises(InvalidArgument, match="share"):
