@@ -100,8 +100,8 @@ def read_rules() -> Ruleset:
     Raises:
         Unavailable: they cannot be read.
     """
-    nftables = Nftables()
-    document, text = nftables.list_json("list ruleset"), nftables.list_text("list ruleset")
+    with Nftables() as nftables:
+        document, text = nftables.list_json("list ruleset"), nftables.list_text("list ruleset")
     for answer in (document, text):
         if isinstance(answer, Refused):
             raise Unavailable(f"the host's packet filter cannot be read: {answer.reason}")
