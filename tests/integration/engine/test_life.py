@@ -375,6 +375,23 @@ class TestWaiting:
         assert live(work()) == {2}
 
 
+def test_a_signal_waits_for_a_start(live: Live) -> None:
+    key = live.create("sleep 100")
+
+    async def main() -> None:
+        with live.containers.attaching(key):  # for which the start waits
+            start = asyncio.ensure_future(live.containers.start(key))
+            await asyncio.wait({start}, timeout=0.05)
+            kill = asyncio.ensure_future(live.containers.kill(key))
+            done, _ = await asyncio.wait({kill}, timeout=0.05)
+            assert not done
+        await start
+        await kill
+
+    live(main())
+    assert live.end(key) == 137
+
+
 class TestSharing:
     def test_namespaces_of_another(self, live: Live) -> None:
         owner = live.run("echo shared > /dev/shm/x; sleep 100", "--name db --ipc shareable")
