@@ -12,7 +12,7 @@ import os
 import sys
 
 from orlop import __version__
-from orlop.errors import InternalError, InvalidArgument, OrlopError
+from orlop.errors import InternalError, InvalidArgument, OrlopError, Unavailable
 from orlop.faces.cli.exit_codes import FAILED, INTERRUPTED, status_of
 from orlop.faces.cli.notes import complain
 from orlop.faces.cli.screen import Screen
@@ -73,17 +73,21 @@ def main(words: Sequence[str] | None = None) -> int:
         if given.flag("help") or not given.words or given.words[0] == _HELP:
             print(_PROGRAM.help())
             return 0
-        return _perform(*given.words)
+        status = _perform(*given.words)
+        sys.stdout.flush()
     except OrlopError as error:
         return failed(error, FAILED)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
         return FAILED
+    except OSError as error:  # whatever else can fail is an OrlopError: what it writes to is full
+        return failed(Unavailable(f"cannot write: {error.strerror or error}"), FAILED)
     except Exception as error:  # the last resort: a bug, shown without a traceback
         if debug:
             raise
         return failed(InternalError(f"internal error: {type(error).__name__}: {error}"), FAILED)
+    return status
 
 
 def _complete(words: Sequence[str]) -> int:
@@ -119,6 +123,9 @@ def _perform(verb: str, *words: str) -> int:
 
 def failed(error: OrlopError, otherwise: int) -> int:
     """Says what went wrong; returns the exit status, `otherwise` if the error has none."""
-    sys.stdout.flush()
+    try:  # noqa: SIM105 - contextlib costs 4 ms to import
+        sys.stdout.flush()
+    except OSError:  # it was this that failed
+        pass
     complain(error)
     return status_of(error, otherwise)
