@@ -84,8 +84,8 @@ class NameService:
         loop = asyncio.get_running_loop()
         self._clients[client.container] = client
         loop.add_reader(client.sockets.udp, self._datagrams, client)
-        # It is known before it listens, which takes a turn of the loop: the container may end then,
-        # and of a socket that is closed in its back, the loop takes the next with its number for it.
+        # Known before it listens, which takes a turn of the loop in which the container may end: if
+        # a socket is closed in its back, the loop takes the next with that number for it.
         server = self._servers[client.container] = await asyncio.start_server(
             lambda reader, writer: self._connection(client, reader, writer),
             sock=client.sockets.tcp,
