@@ -88,7 +88,14 @@ class Engine:
             lambda ref, query, framed: self.logs.render(ref, query, framed=framed),
             self._background,
         )
-        self._observers = Observers(self.containers, store, self.events, self._background, settings)
+        self._observers = Observers(
+            self.containers,
+            store,
+            self.events,
+            self._background,
+            settings,
+            self.networks.rates,
+        )
         self.execs = self._observers.execs
         self.logs = self._observers.logs
         self.stats = self._observers.stats

@@ -15,9 +15,13 @@ from orlop.engine.top import Top
 from orlop.engine.why import Whys
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from orlop.engine.background import Background
+    from orlop.engine.container import Container
     from orlop.engine.events import Events
     from orlop.engine.settings import Settings
+    from orlop.network.rates import Rates
     from orlop.runtime.state import Store
 
 
@@ -46,11 +50,12 @@ class Observers:
         events: Events,
         background: Background,
         settings: Settings,
+        rates: Callable[[Container], Mapping[str, Rates]],
     ) -> None:
         live = LiveContainers(store)
         self.execs = Execs(containers, live, events, background, settings.execs)
         self.logs = Logs(containers, events)
-        self.stats = StatsService(containers, live, events)
+        self.stats = StatsService(containers, live, events, rates)
         self.top = Top(containers, live)
         self.health = Health(containers, self.execs, events, background)
         self.oom = OomWatches(containers, live, events, background)

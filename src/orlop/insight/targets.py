@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from orlop.insight.snapshot import Seen, Snapshot
     from orlop.kernel.process import Identity
+    from orlop.network.rates import Rates
     from orlop.runtime.spec import Spec
 
     Key = tuple[object, ...]
@@ -56,6 +57,7 @@ class Target(Record):
         asked: the configuration it was made from, None if that cannot be had.
         asked_from: the host path of that configuration, or why there is none.
         members: the PIDs of all its processes, where `discover` has found it.
+        rates: what its networks are to be held to, None if that is not known.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Target(Record):
     asked: Spec | None = None
     asked_from: str = ""
     members: tuple[int, ...] = ()
+    rates: Rates | None = None
 
 
 def default_roots() -> tuple[str, ...]:

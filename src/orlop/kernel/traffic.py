@@ -13,16 +13,24 @@ import struct
 from orlop.kernel.links import add_device
 from orlop.kernel.rtnetlink import (
     CREATE,
+    DUMP,
     EXCLUSIVE,
     REPLACE,
     Message,
+    Socket,
     attribute,
+    attributes,
     nested,
     number,
     text,
 )
+from orlop.records import Record
 
-_NEWQDISC, _DELQDISC, _NEWTFILTER = 36, 37, 44
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_NEWQDISC, _DELQDISC, _GETQDISC, _NEWTFILTER = 36, 37, 38, 44
 _KIND, _OPTIONS = 1, 2
 _ROOT, _INGRESS = 0xFFFFFFFF, 0xFFFFFFF1
 _INGRESS_HANDLE = 0xFFFF0000
@@ -41,6 +49,7 @@ _IMPAIRED, _BELOW_IMPAIRED = (
 _NETEM_PACKETS, _NETEM_LATENCY64 = 1000, 10
 _MOST_U32 = (1 << 32) - 1
 _LATENCY_S = 0.05
+_TICK_NS = 64  # PSCHED_SHIFT: of times in old structures
 
 _TCMSG = struct.Struct("=BxxxiIII")
 _RATESPEC = struct.Struct("=BBHhHI")
@@ -113,3 +122,70 @@ def unredirected(index: int) -> Message:
     """What the device receives stays with it."""
     body = _TCMSG.pack(0, index, _INGRESS_HANDLE, _INGRESS, 0)
     return Message(_DELQDISC, 0, body, f"end the redirection of the link {index}")
+
+
+# --- questions --------------------------------------------------------------------------------
+
+
+class Sending(Record):
+    """How what a device sends is held up; 0 is not at all.
+
+    Attributes:
+        kinds: of the queueing disciplines that do it, as "tbf"; the first is the device's own.
+        bytes_per_second: at most.
+        burst_bytes: how much may come at once.
+        delay_ns: how late it is.
+        loss_ppm: parts of a million that get lost.
+        redirects: what the device receives may be sent another way first (it has an ingress).
+    """
+
+    kinds: tuple[str, ...] = ()
+    bytes_per_second: int = 0
+    burst_bytes: int = 0
+    delay_ns: int = 0
+    loss_ppm: int = 0
+    redirects: bool = False
+
+
+def sendings(socket: Socket) -> Mapping[int, Sending]:
+    """How what devices send is held up, by their numbers; without those that are not.
+
+    Raises:
+        SyscallError: the kernel refuses.
+    """
+    question = Message(_GETQDISC, DUMP, _TCMSG.pack(0, 0, 0, 0, 0), "list queueing disciplines")
+    found: dict[int, Sending] = {}
+    for body in socket.ask(question):
+        _, index, _, parent, _ = _TCMSG.unpack_from(body)
+        more = attributes(body, _TCMSG.size)
+        kind = more.get(_KIND, b"").rstrip(b"\0").decode(errors="replace")
+        known = found.get(index, Sending())
+        if parent == _INGRESS or kind == "noqueue":
+            found[index] = known.replace(redirects=known.redirects or kind != "noqueue")
+            continue
+        kinds = (kind, *known.kinds) if parent == _ROOT else (*known.kinds, kind)
+        found[index] = _held(kind, more.get(_OPTIONS, b""), known.replace(kinds=kinds))
+    return found
+
+
+def _held(kind: str, options: bytes, known: Sending) -> Sending:
+    if kind == "tbf":
+        return _bucket(attributes(options), known)
+    if kind == "netem" and len(options) >= _NETEM.size:
+        latency, _, loss, *_ = _NETEM.unpack_from(options)
+        exact = attributes(options, _NETEM.size).get(_NETEM_LATENCY64)
+        delay_ns = struct.unpack("=q", exact)[0] if exact else latency * _TICK_NS
+        return known.replace(delay_ns=delay_ns, loss_ppm=round(loss * 10**6 / _MOST_U32))
+    return known
+
+
+def _bucket(options: Mapping[int, bytes], known: Sending) -> Sending:
+    parameters = options.get(_TBF_PARMS, b"")
+    if len(parameters) < _TBF.size:
+        return known
+    spec, _, _, buffer, _ = _TBF.unpack_from(parameters)
+    *_, rate = _RATESPEC.unpack(spec)
+    if _TBF_RATE64 in options:
+        rate = int.from_bytes(options[_TBF_RATE64], "little")
+    burst = round(buffer * _TICK_NS * rate / 10**9)
+    return known.replace(bytes_per_second=rate, burst_bytes=burst)

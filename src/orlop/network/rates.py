@@ -6,14 +6,15 @@ do in its own namespace.
 
 from __future__ import annotations
 
-import contextlib
-from typing import TYPE_CHECKING
-
 from orlop.errors import NotFound, SyscallError, Unsupported
 from orlop.kernel import links, traffic
+from orlop.kernel.traffic import Sending
 from orlop.records import Record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from orlop.kernel.rtnetlink import Socket
 
 _LEAST_BURST = 16 << 10
@@ -40,6 +41,56 @@ class Rates(Record):
 
 
 UNLIMITED = Rates()
+
+
+def read(socket: Socket, devices: Iterable[str]) -> dict[str, Rates]:
+    """What the kernel holds containers to, by their devices on the host.
+
+    A device that is not there is not in it.
+
+    Raises:
+        SyscallError: the kernel refuses.
+    """
+    held = traffic.sendings(socket)
+    by_name = {link.name: link.index for link in links.all_links(socket)}
+    found = {}
+    for device in devices:
+        if device in by_name:
+            own = held.get(by_name[device], Sending())
+            through = by_name.get(intermediate_name(device), 0) if own.redirects else 0
+            found[device] = _rates(own, held.get(through, Sending()))
+    return found
+
+
+def _rates(received: Sending, sent: Sending) -> Rates:
+    """What the container receives is what the host's end sends."""
+    return Rates(
+        received.bytes_per_second * 8,
+        sent.bytes_per_second * 8,
+        received.burst_bytes or sent.burst_bytes,
+        received.delay_ns,
+        received.loss_ppm,
+    )
+
+
+def differences(asked: Rates, found: Rates) -> tuple[str, ...]:
+    """The fields in which devices are not held to what was asked.
+
+    The kernel counts in whole bytes per second, and bursts in ticks of a clock.
+    """
+    both = ("received", "sent")
+    wrong = [name for name in both if getattr(asked, name) // 8 != getattr(found, name) // 8]
+    if asked.burst_bytes and not _close(asked.burst_bytes, found.burst_bytes):
+        wrong.append("burst_bytes")
+    if asked.delay_ns != found.delay_ns:
+        wrong.append("delay_ns")
+    if abs(asked.loss_ppm - found.loss_ppm) > 1:
+        wrong.append("loss_ppm")
+    return tuple(wrong)
+
+
+def _close(one: int, other: int) -> bool:
+    return abs(one - other) <= max(one, other) // 100 + 1
 
 
 def intermediate_name(device: str) -> str:
@@ -72,8 +123,7 @@ def _limit_received(socket: Socket, index: int, rates: Rates) -> None:
     if not (rates.delay_ns or rates.loss_ppm):
         _limit(socket, index, rates.received, rates.burst_bytes)
         return
-    with contextlib.suppress(SyscallError):
-        socket.do(traffic.unlimited_sending(index))
+    _lift(socket, index)
     try:
         socket.do(traffic.impair_sending(index, rates.delay_ns, rates.loss_ppm))
     except SyscallError as error:
@@ -112,8 +162,14 @@ def _limit(socket: Socket, index: int, bits_per_second: int, burst_bytes: int) -
         rate = max(bits_per_second // 8, 1)
         socket.do(traffic.limit_sending(index, rate, burst_bytes or _usual_burst(rate)))
     else:
-        with contextlib.suppress(SyscallError):  # there was no limit
-            socket.do(traffic.unlimited_sending(index))
+        _lift(socket, index)
+
+
+def _lift(socket: Socket, index: int) -> None:
+    try:
+        socket.do(traffic.unlimited_sending(index))
+    except SyscallError:  # there was no limit
+        return
 
 
 def remove(socket: Socket, device: str) -> None:
@@ -122,6 +178,12 @@ def remove(socket: Socket, device: str) -> None:
         through = links.link_by_name(socket, intermediate_name(device)).index
     except NotFound:
         return
-    with contextlib.suppress(NotFound, SyscallError):  # the device has gone before
-        socket.do(traffic.unredirected(links.link_by_name(socket, device).index))
+    _unredirect(socket, device)
     socket.do(links.delete(through))
+
+
+def _unredirect(socket: Socket, device: str) -> None:
+    try:
+        socket.do(traffic.unredirected(links.link_by_name(socket, device).index))
+    except (NotFound, SyscallError):  # the device has gone before
+        return

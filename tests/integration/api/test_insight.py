@@ -1,4 +1,4 @@
-"""What Docker's API lacks: explain, proof, trace, why; and what is there for machines."""
+"""What Docker's API lacks: explain, proof, reach, trace, why; and what is there for machines."""
 
 from __future__ import annotations
 
@@ -64,6 +64,26 @@ def test_proof(session: requests.Session, engine: Engine, web: str) -> None:
     found = get(session, f"/containers/{web}/proof")
     assert found["holds"] is True
     assert found["pid"] == engine.inspect(web)["State"]["Pid"]
+
+
+def test_reach(session: requests.Session, engine: Engine) -> None:
+    engine.docker(
+        "run", "-d", "--name", "web", "-p", "127.0.0.1:18130:80", "host", "sleep", "99"
+    ).ok()
+    (port,) = get(session, "/containers/web/reach")["Ports"]
+    assert port["Published"] == [{"HostIp": "127.0.0.1", "HostPort": 18130}]
+    assert port["Listens"] == []
+    (way, *_) = port["Ways"]
+    assert (way["From"], way["Address"], way["Reaches"]) == ("host", "127.0.0.1", "yes")
+    assert way["Outcomes"][0]["Rule"]["Verdict"] == "redirect"
+    (asked,) = get(session, "/containers/web/reach?port=53/udp")["Ports"]
+    assert (asked["Port"], asked["Protocol"], asked["Published"]) == (53, "udp", [])
+    for query, status in (("port=0", 400), ("port=80/icmp", 400)):
+        answer = session.get(f"http://localhost/containers/web/reach?{query}")
+        assert (answer.status_code, "is not a p" in answer.text) == (status, True)
+    engine.docker("stop", "-t0", "web").ok()
+    assert session.get("http://localhost/containers/web/reach").status_code == 409
+    assert session.get("http://localhost/containers/nobody/reach").status_code == 404
 
 
 def test_trace(session: requests.Session, web: str) -> None:

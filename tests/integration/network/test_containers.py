@@ -293,10 +293,48 @@ class TestChanges:
         engine.orlop("update", "--net-rate-out", "20mbit", "web").ok()
         assert "rate 20Mbit" in _qdiscs()
 
+    def test_rates_are_read_back(self, engine: Engine) -> None:
+        """What the kernel does is shown, also when somebody else has changed it."""
+        engine.docker("network", "create", "front").ok()
+        words = ("--name", "web", "--network", "front", "--net-rate-in", "10mbit")
+        engine.orlop("run", "-d", *words, "--net-rate-out", "2mbit", "host", "sleep", "100").ok()
+        asked = "in 10 Mbit/s, out 2 Mbit/s"
+        assert _rates(engine) == (asked, asked, "as-asked", 0)
+        form = ("stats", "--no-stream", "--format", "{{.NetRate}}", "web")
+        assert engine.orlop(*form).ok().out == "10Mbit/s / 2Mbit/s\n"
+        names = [name for _, name in socket.if_nameindex()]
+        (device,) = (n for n in names if n.startswith("ol") and len(n) == 15 and "-" not in n)
+        _tc("qdisc", "change", "dev", device, "root", "tbf", "rate", "5mbit", "burst", "16k")
+        assert _rates(engine) == ("in 5 Mbit/s, out 2 Mbit/s", asked, "mismatch", 3)
+        assert engine.orlop(*form).ok().out == "5Mbit/s / 2Mbit/s\n"
+        _tc("qdisc", "del", "dev", device, "ingress")
+        assert _rates(engine)[0] == "in 5 Mbit/s, out no limit"
+        engine.orlop("update", "--net-rate", "unlimited", "web").ok()
+        assert _rates(engine) == ("", "", "", 0)
+
     def test_what_the_kernel_lacks_is_named(self, engine: Engine) -> None:
         refused = engine.orlop("run", "--rm", "--net-delay", "5ms", "host", "true")
         assert refused.status == 125
         assert "sch_netem" in refused.err
+
+
+def _rates(engine: Engine) -> tuple[str, str, str, int]:
+    """What the proof says of eth0: observed, asked, verdict; and its exit status."""
+    done = engine.orlop("proof", "--json", "web")
+    (proof,) = json.loads(done.out)["proofs"]
+    (section,) = (one for one in proof["sections"] if one["name"] == "network")
+    rows = [row for row in section["rows"] if row["what"] == "rates of eth0"]
+    if not rows:
+        return "", "", "", done.status
+    return rows[0]["observed"], rows[0]["asked"], rows[0]["verdict"], done.status
+
+
+def _tc(*words: str) -> None:
+    from tests.integration.support.runtimes import execute
+
+    if words[1] == "change":
+        words = (*words, "latency", "50ms")
+    execute(["tc", *words]).ok()
 
 
 def _qdiscs() -> str:

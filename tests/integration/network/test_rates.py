@@ -84,6 +84,10 @@ def test_changed_and_lifted(site: Site) -> None:
     one, two = site.container(net, 2), site.container(net, 3)
     rates.apply(site.socket, "olt1", Rates(received=10_000_000, sent=10_000_000))
     rates.apply(site.socket, "olt1", Rates(received=20_000_000, sent=20_000_000))
+    assert rates.read(site.socket, ["olt1", "olt2", "olt3"]) == {
+        "olt1": Rates(received=20_000_000, sent=20_000_000, burst_bytes=16384),
+        "olt2": Rates(),
+    }
     holds(20_000_000, lambda: measured(one, two, "oit1"))
     rates.apply(site.socket, "olt1", Rates())
     assert measured(one, two, "olt2") > 200_000_000

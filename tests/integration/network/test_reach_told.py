@@ -144,7 +144,7 @@ class Scenery:
         self.lan = site.lan()
         self._make_strangers()
         for name, subnet in (("front", "10.61.0.0/24"), ("back", "10.62.0.0/24")):
-            engine.docker("network", "create", "--subnet", subnet, name).ok()
+            engine.docker("network", "create", "--ipv6", "--subnet", subnet, name).ok()
         ports = (f"{ANYWHERE}:80", f"127.0.0.1:{HERE}:81", f"10.200.0.1:{CHOSEN}:80")
         words = [word for port in ports for word in ("-p", port)]
         front = ("--network", "front")

@@ -38,6 +38,8 @@ from orlop.engine.networks.watching import follow_rules
 from orlop.engine.networks.wiring import Wiring
 from orlop.errors import Conflict, InUse, InvalidArgument, NotFound, PermissionDenied, Unsupported
 from orlop.intent.request import Host, Network, NoNetwork
+from orlop.kernel.rtnetlink import Socket
+from orlop.network import rates as shaping
 from orlop.network.firewall import table_name
 from orlop.network.namespace import listen_in, open_existing
 from orlop.network.rates import UNLIMITED, Rates
@@ -45,7 +47,7 @@ from orlop.network.resolvers import Resolvers
 from orlop.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from orlop.engine.background import Background
     from orlop.engine.container import Container
@@ -521,6 +523,19 @@ class Networks:
             if end.device:
                 await in_thread(self._wiring.set_rates, end, rates)
 
+    def rates(self, container: Container) -> Mapping[str, Rates]:
+        """What the kernel holds a container's devices to, by their names in it. Blocks.
+
+        Of a container of which nothing is asked nothing is read.
+
+        Raises:
+            SyscallError: the kernel refuses.
+        """
+        ends = {end.device: end.inner for end in self._directory.of(container.id) if end.device}
+        if not ends or rates_of(container.request.limits) == UNLIMITED:
+            return {}
+        return {ends[device]: found for device, found in read_rates(ends).items()}
+
     async def disconnect(
         self, container: Container, network: NetworkObject, namespace: int
     ) -> None:
@@ -550,6 +565,16 @@ class Networks:
         """The networks that a container is in."""
         ends = self._directory.everybody()
         return tuple({end.network.id: end.network for end in ends}.values())
+
+
+def read_rates(devices: Iterable[str]) -> Mapping[str, Rates]:
+    """What the kernel holds containers to, by their devices on the host.
+
+    Raises:
+        SyscallError: the kernel refuses.
+    """
+    with Socket() as socket:
+        return shaping.read(socket, devices)
 
 
 def rates_of(limits: Limits) -> Rates:

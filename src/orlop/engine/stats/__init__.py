@@ -22,16 +22,17 @@ from orlop.engine.stats.sample import (
 )
 from orlop.errors import NotFound, SyscallError, WrongState
 from orlop.kernel.netdev import Counters as NetworkCounters
+from orlop.network.rates import Rates
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from orlop.engine.container import Container
     from orlop.engine.events import Event, Events
     from orlop.engine.known import Known
     from orlop.engine.running import LiveContainer, LiveContainers
 
-__all__ = ["CpuReading", "NetworkCounters", "StatsSample", "StatsService", "UsagePoint"]
+__all__ = ["CpuReading", "NetworkCounters", "Rates", "StatsSample", "StatsService", "UsagePoint"]
 
 PACE_S = 10.0
 STREAM_S = 1.0
@@ -44,9 +45,17 @@ class StatsService:
         containers: who is there.
         live: those that run, as the kernel and the runtime have them.
         events: to notice starts and ends.
+        rates: what the kernel holds the network devices of a container to, by their names.
     """
 
-    def __init__(self, containers: Known, live: LiveContainers, events: Events) -> None:
+    def __init__(
+        self,
+        containers: Known,
+        live: LiveContainers,
+        events: Events,
+        rates: Callable[[Container], Mapping[str, Rates]],
+    ) -> None:
+        self._rates = rates
         self._containers = containers
         self._live = live
         self._events = events
@@ -157,7 +166,7 @@ class StatsService:
         while self._asked:
             asked, self._asked = self._asked, []
             try:
-                samples = await in_thread(_read_each, [(who, live) for who, live, _ in asked])
+                samples = await in_thread(self._read_each, [(who, live) for who, live, _ in asked])
             except BaseException:
                 for _, _, future in (*asked, *self._asked):
                     future.cancel()
@@ -165,6 +174,16 @@ class StatsService:
             for (_, _, future), sample in zip(asked, samples, strict=True):
                 if not future.done():
                     future.set_result(sample)
+
+    def _read_each(self, asked: list[tuple[Container, LiveContainer]]) -> list[StatsSample]:
+        return [self._read_one(container, live) for container, live in asked]
+
+    def _read_one(self, container: Container, live: LiveContainer) -> StatsSample:
+        """All zero if the container has ended meanwhile."""
+        try:
+            return read_sample(container, live).replace(rates=self._rates(container))
+        except SyscallError:
+            return StatsSample(container.id, container.name)
 
     # --- now and then -------------------------------------------------------------------------
 
@@ -196,15 +215,3 @@ class StatsService:
 
 def _is_start(event: Event) -> bool:
     return event.type == CONTAINER and event.action == "start"
-
-
-def _read_each(asked: list[tuple[Container, LiveContainer]]) -> list[StatsSample]:
-    return [_read_one(container, live) for container, live in asked]
-
-
-def _read_one(container: Container, live: LiveContainer) -> StatsSample:
-    """All zero if the container has ended meanwhile."""
-    try:
-        return read_sample(container, live)
-    except SyscallError:
-        return StatsSample(container.id, container.name)

@@ -14,8 +14,11 @@ from orlop.kernel.process import identify
 from orlop.records import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orlop.engine.container import Container
     from orlop.engine.running import LiveContainer
+    from orlop.network.rates import Rates
 
 
 class CpuReading(Record):
@@ -45,6 +48,8 @@ class StatsSample(Record):
         usage: memory, processes, block devices, pressure ..., as the control groups say.
         memory_limit_bytes: of the container, or what the machine has.
         networks: its network devices, without the loopback; None if it has the host's.
+        rates: what the kernel holds these to, by their names; only of a container of which that
+            was asked.
     """
 
     id: str
@@ -54,6 +59,7 @@ class StatsSample(Record):
     usage: Stats = Stats()
     memory_limit_bytes: int = 0
     networks: tuple[NetworkCounters, ...] | None = None
+    rates: Mapping[str, Rates] = {}
 
     @property
     def cpu_percent(self) -> float:

@@ -77,9 +77,18 @@ def _rows(ways: Sequence[Way], own: str) -> Iterator[tuple[str, ...]]:
         reaches = Cell(way["Reaches"], _TONES[way["Reaches"]])
         yield _from(way), places, reaches, "" if several else _by(outcomes, own)
         if several:
-            for one in outcomes:
-                told = Cell(one["Reaches"], _TONES[one["Reaches"]])
-                yield f"  {_sources(one)}", "", told, _by([one], own)
+            yield from _by_source(outcomes, own)
+
+
+def _by_source(outcomes: Sequence[Outcome], own: str) -> Iterator[tuple[str, ...]]:
+    """A row for each part of the sources; the one of most networks is all the others."""
+    *first, last = sorted(outcomes, key=lambda one: len(one["Sources"]))
+    for outcome in (*first, last):
+        sources = ", ".join(outcome["Sources"]) or "any"
+        if outcome is last and len(outcome["Sources"]) > 1:
+            sources = "all others"
+        told = Cell(outcome["Reaches"], _TONES[outcome["Reaches"]])
+        yield f"  {sources}", "", told, _by([outcome], own)
 
 
 def _together(ways: Iterable[Way], own: str) -> Iterable[list[Way]]:
@@ -99,10 +108,6 @@ def _from(way: Way) -> str:
         case "internet":
             return f"others, by {way['Name']}"
     return f"network {way['Name']}"
-
-
-def _sources(outcome: Outcome) -> str:
-    return ", ".join(outcome["Sources"]) or "any"
 
 
 def _by(outcomes: Sequence[Outcome], own: str) -> str:

@@ -9,7 +9,8 @@ from orlop.client.addresses import part
 from orlop.client.endpoint import UnixSocket
 from orlop.client.selection import select
 from orlop.errors import Conflict, NotFound, OrlopError, Unavailable
-from orlop.insight.targets import default_roots, resolve
+from orlop.insight.network.rates import asked_rates
+from orlop.insight.targets import ORLOP, default_roots, resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,19 +54,26 @@ def target(text: str, roots: Sequence[str]) -> Target:
         As `resolve`; Conflict: the engine has such a container, but it does not run.
     """
     try:
-        return resolve(text, roots)
+        known = resolve(text, roots)
     except NotFound:
         found = None if ":" in text else _inspected(text)
         if found is None:
             raise
+    else:
+        found = _inspected(known.id) if known.engine == ORLOP else None
+        return known if found is None else _with_rates(known, found)
     name, pid = str(found["Name"]).removeprefix("/"), found["State"].get("Pid") or 0
     if not pid:
         status = found["State"].get("Status") or "stopped"
         raise Conflict(f"container {name!r} is {status}: it has no process")
     try:
-        return resolve(str(found["Id"]), roots).replace(name=name)
+        return _with_rates(resolve(str(found["Id"]), roots).replace(name=name), found)
     except NotFound:  # an engine that keeps its state elsewhere, or another's
         return resolve(f"pid:{pid}", roots).replace(name=name)
+
+
+def _with_rates(known: Target, found: Mapping[str, Any]) -> Target:
+    return known.replace(rates=asked_rates(found.get("HostConfig") or {}))
 
 
 def _inspected(name: str) -> Mapping[str, Any] | None:

@@ -145,11 +145,12 @@ def _value_text(name: str, value: str) -> str:
     if not value.isdecimal():
         return value
     if name in _RATES:
-        return f"{_scaled(8 * int(value))}bit/s"
+        return f"{scaled(8 * int(value))}bit/s"
     return f"{int(value) / 1000:g} ms" if name in _TIMES else value
 
 
-def _scaled(number: int) -> str:
+def scaled(number: int) -> str:
+    """A number with a letter for thousands, ready for a unit: "10 M"."""
     for size, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
         if number >= size:
             return f"{number / size:g} {letter}"

@@ -96,7 +96,7 @@ def proof_of(target: Target, facts: Facts) -> Proof:
             privileges.section(facts, asked),
             syscalls.section(facts, asked),
             mounts.section(facts, asked),
-            network.section(facts, asked),
+            network.section(facts, asked, target.rates),
             settings.section(facts, asked),
         )
     )

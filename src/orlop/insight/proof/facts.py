@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from orlop.kernel.idmap import IdMap
     from orlop.kernel.process import Status
     from orlop.kernel.settings import Settings
+    from orlop.network.rates import Rates
 
 
 class Member(Record):
@@ -96,6 +97,7 @@ class Facts(Record):
         seccomp: the mode and the filters of the first process.
         beyond_docker: system calls that these let through, and Docker's default would not.
         network: of its network namespace.
+        rates: what the host holds its devices to, by their names in the target.
         settings: of its UTS, IPC and network namespaces.
         available: the capabilities that this process could have given to it.
         control_files: by host path, the texts of those about which something was asked.
@@ -114,6 +116,7 @@ class Facts(Record):
     seccomp: FilterReading | None = None
     beyond_docker: tuple[str, ...] = ()
     network: Network | None = None
+    rates: Mapping[str, Rates] = {}
     settings: Settings | None = None
     available: int = ALL
     missing: tuple[Missing, ...] = ()

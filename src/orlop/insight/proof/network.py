@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from orlop.insight.network.traffic import scaled
 from orlop.insight.proof.rows import UNREADABLE, Row, Section, compared
 from orlop.insight.quantities import plural
+from orlop.network.rates import UNLIMITED, differences
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from orlop.insight.network import (
         Chain,
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
         TrafficFilter,
     )
     from orlop.insight.proof.facts import Facts
+    from orlop.network.rates import Rates
     from orlop.runtime.spec import Spec
 
 NAME = "network"
@@ -25,12 +28,13 @@ NAME = "network"
 _ON_HOST = "on the host: "
 
 
-def section(facts: Facts, asked: Spec | None) -> Section:
+def section(facts: Facts, asked: Spec | None, rates: Rates | None = None) -> Section:
     """Interfaces, routes, sockets, firewall, traffic control; of orlop's own network only a sum."""
     network = facts.network
     if network is None:
         return Section(NAME, ())
     rows = [Row("network", _shared(network))] if network.shared else [*_own(network, asked)]
+    rows += _rates(facts.rates, rates)
     rows += (
         Row(f"problem {n}", str(p), verdict=UNREADABLE) for n, p in enumerate(network.problems, 1)
     )
@@ -81,6 +85,39 @@ def _described(found: Interface) -> str:
     if link is not None:
         words.append(f"other end {link.name or f'number {link.index}'}, {link.where}")
     return ", ".join(words)
+
+
+# --- rates ----------------------------------------------------------------------------------
+
+
+def _rates(found: Mapping[str, Rates], asked: Rates | None) -> Iterator[Row]:
+    """What each device is held to, where anything is asked or so."""
+    for device, held in found.items():
+        if held == UNLIMITED and asked in (None, UNLIMITED):
+            continue
+        what = f"rates of {device}"
+        if asked is None:
+            yield Row(what, _held(held))
+            continue
+        same = not differences(asked, held)
+        shown = held if asked.burst_bytes else held.replace(burst_bytes=0)
+        yield compared(what, _held(shown), _held(asked), same=same)
+
+
+def _held(rates: Rates) -> str:
+    """As "in 10 Mbit/s, out no limit"."""
+    words = [f"in {_rate(rates.received)}", f"out {_rate(rates.sent)}"]
+    if rates.burst_bytes:
+        words.append(f"burst {rates.burst_bytes} bytes")
+    if rates.delay_ns:
+        words.append(f"delay {rates.delay_ns / 10**6:g} ms")
+    if rates.loss_ppm:
+        words.append(f"loss {rates.loss_ppm / 10**4:g} %")
+    return ", ".join(words)
+
+
+def _rate(bits: int) -> str:
+    return f"{scaled(bits)}bit/s" if bits else "no limit"
 
 
 # --- sockets --------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from orlop.insight.limits import read_cgroups
 from orlop.insight.mounts import read_mounts
 from orlop.insight.namespaces import isolation_of
 from orlop.insight.network import read_network
+from orlop.insight.network.rates import read_rates
 from orlop.insight.proof import cgroups, mounts, network, privileges, settings, syscalls
 from orlop.insight.proof.devices import WHAT
 from orlop.insight.proof.facts import DeviceControl, Facts, Member, Missing, Security
@@ -94,6 +95,7 @@ def _read(target: Target, roots: Sequence[str]) -> Facts:
     found = parts.read(cgroups.NAME, "cgroups", where, None)
     status = kernel.read_status(process.pid)
     filters = parts.read(syscalls.NAME, "filters", lambda: read_filters(process), None)
+    reached = parts.read(network.NAME, "network", lambda: read_network(process), None)
     return Facts(
         isolation=isolation_of(snapshot, target, everybody),
         here=kernel.namespaces(os.getpid()),
@@ -113,7 +115,8 @@ def _read(target: Target, roots: Sequence[str]) -> Facts:
             lambda: beyond_docker(filters, status.capabilities.bounding),
             (),
         ),
-        network=parts.read(network.NAME, "network", lambda: read_network(process), None),
+        network=reached,
+        rates=parts.read(network.NAME, "rates", lambda: read_rates(reached), {}),
         settings=parts.read(
             settings.NAME,
             "host name",

@@ -9,7 +9,7 @@ from orlop.faces.api.rendering.times import rfc3339
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from orlop.engine.stats import CpuReading, NetworkCounters, StatsSample
+    from orlop.engine.stats import CpuReading, NetworkCounters, Rates, StatsSample
 
 _BLOCK_IO = {
     "io_service_bytes_recursive": "service_bytes",
@@ -25,7 +25,7 @@ _BLOCK_IO = {
 
 def stats_document(sample: StatsSample) -> dict[str, Any]:
     """One sample."""
-    document = {
+    document: dict[str, Any] = {
         "name": f"/{sample.name}",
         "id": sample.id,
         "read": rfc3339(sample.now.at_ns),
@@ -40,6 +40,8 @@ def stats_document(sample: StatsSample) -> dict[str, Any]:
     }
     if sample.networks is not None:
         document["networks"] = _networks(sample.networks)
+        for device, rates in sample.rates.items():
+            document["networks"].setdefault(device, {}).update(_limits(rates))
     return document
 
 
@@ -93,6 +95,12 @@ def _memory(sample: StatsSample) -> dict[str, Any]:
     if memory.usage.failures:
         document["failcnt"] = memory.usage.failures
     return document
+
+
+def _limits(rates: Rates) -> dict[str, int]:
+    """What Docker does not have: rates in bits per second, where there are limits."""
+    found = {"rx_limit": rates.received, "tx_limit": rates.sent}
+    return {name: value for name, value in found.items() if value}
 
 
 def _networks(networks: Iterable[NetworkCounters]) -> dict[str, dict[str, int]]:

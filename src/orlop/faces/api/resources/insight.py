@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from orlop.engine.blocking import in_thread
+from orlop.engine.networks import rates_of
 from orlop.errors import InvalidArgument, WrongState
 from orlop.faces.api import answers, bodies
 from orlop.faces.api.rendering.reach import document as reach_document
@@ -63,7 +64,8 @@ def _proof(root: str, container: Container) -> dict[str, object]:
     from orlop.insight.proof import prove
     from orlop.insight.targets import resolve
 
-    return document(prove(resolve(container.id, (root,)), (root,)))
+    target = resolve(container.id, (root,)).replace(rates=rates_of(container.request.limits))
+    return document(prove(target, (root,)))
 
 
 async def trace(call: Plain) -> StreamResponse:

@@ -179,6 +179,7 @@ PAGES = {
         Shows what containers use: CPU since the sample before (200 % for two CPUs), memory without
         what the kernel can drop at once, bytes over the network and to disks since the start, and
         the number of processes. The screen is written again each second; --no-stream shows it once.
+        NetRate is what networks are held to at most, in and out (--net-rate).
         """,
         view="output.usage:USAGE",
         see=("top", "why", "update"),

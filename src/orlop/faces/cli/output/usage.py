@@ -83,6 +83,19 @@ def _network(sample: Sample) -> str:
     return _pair(*sums)
 
 
+def _rates(sample: Sample) -> str:
+    """What each device is held to at most, received and sent; the least of several."""
+    interfaces = (sample.get("networks") or {}).values()
+    limits = [
+        [one[name] for one in interfaces if one.get(name)] for name in ("rx_limit", "tx_limit")
+    ]
+    return " / ".join(_bits(min(found)) if found else _NOTHING for found in limits)
+
+
+def _bits(rate: int) -> str:
+    return f"{decimal(rate, _SIZE_DIGITS).removesuffix('B')}bit/s"
+
+
 def _blocks(sample: Sample) -> str:
     sums = {"r": 0, "w": 0}
     for entry in (sample.get("blkio_stats") or {}).get("io_service_bytes_recursive") or ():
@@ -128,6 +141,7 @@ USAGE = View(
         "MemUsage": _measured("MEM USAGE / LIMIT", _memory, f"{_NOTHING} / {_NOTHING}"),
         "MemPerc": _measured("MEM %", lambda sample: f"{_memory_percent(sample):.2f}%"),
         "NetIO": _measured("NET I/O", _network),
+        "NetRate": _measured("NET RATE", _rates, f"{_NOTHING} / {_NOTHING}"),
         "BlockIO": _measured("BLOCK I/O", _blocks),
         "PIDs": _measured("PIDS", _pids),
     },
