@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from orlop.kernel import netns
-from tests.integration.network.places import Place, Site
 from tests.integration.network.asking import inspect, run
+from tests.integration.network.places import Place, Site
 from tests.integration.network.test_containers import reached
 from tests.integration.support.deadlines import eventually
 from tests.integration.support.engine import Engine
@@ -144,7 +144,7 @@ class Scenery:
         self.lan = site.lan()
         self._make_strangers()
         for name, subnet in (("front", "10.61.0.0/24"), ("back", "10.62.0.0/24")):
-            engine.docker("network", "create", "--subnet", subnet, name).ok()
+            engine.docker("network", "create", "--ipv6", "--subnet", subnet, name).ok()
         ports = (f"{ANYWHERE}:80", f"127.0.0.1:{HERE}:81", f"10.200.0.1:{CHOSEN}:80")
         words = [word for port in ports for word in ("-p", port)]
         front = ("--network", "front")
@@ -286,7 +286,9 @@ def differences(scenery: Scenery, scene: Scene) -> list[str]:
     ways = scenery.told()
     told = {key_of(way): way["Reaches"] for way in ways if ":" not in way["Address"]}
     told |= {key_of(way): way["Reaches"] for way in ways if way["Address"] == "::1"}
-    found = [f"{key}: {told[key]}" for key, value in scene.wanted.items() if told[key] != value]
+    found = [
+        f"{key}: {told.get(key)}" for key, want in scene.wanted.items() if told.get(key) != want
+    ]
     if found:
         return [*found, json.dumps([way for way in ways if key_of(way) in scene.wanted])]
     with ThreadPoolExecutor(16) as pool:
