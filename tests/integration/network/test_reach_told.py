@@ -103,6 +103,11 @@ SCENES = (
         wanted={("lan", ANYWHERE): "no", ("host", ANYWHERE): "yes"},
     ),
     Scene(
+        "no forwarding from one device",
+        settings={"net/ipv4/conf/lan/forwarding": "0"},
+        wanted={("lan", ANYWHERE): "no", ("back", ANYWHERE): "yes"},
+    ),
+    Scene(
         "iptables",
         commands=(
             "iptables-nft -P FORWARD DROP",
@@ -319,6 +324,16 @@ def test_what_cannot_be_told(scenery: Scenery, rule: str) -> None:
         (told,) = first["Outcomes"][0]["DependsOn"]
         assert (told["Table"], told["Chain"]) == ("fw", "in")
         assert str(ANYWHERE) in told["Text"]
+
+
+def test_rules_of_the_containers_own(scenery: Scenery) -> None:
+    """They are not read, so nothing is promised; what is refused before stays refused."""
+    pid = inspect(scenery.engine, "web")["State"]["Pid"]
+    execute(["nsenter", "-t", str(pid), "-n", "nft", "add", "table", "inet", "own"]).ok()
+    told = {key_of(way): way for way in scenery.told()}
+    assert told["lan", ANYWHERE]["Reaches"] == "depends"
+    assert "the container has itself" in told["lan", ANYWHERE]["Outcomes"][0]["Reason"]
+    assert told["lan", 80]["Reaches"] == "no"
 
 
 def test_as_people_see_it(scenery: Scenery) -> None:

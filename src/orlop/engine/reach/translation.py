@@ -76,13 +76,13 @@ def _command(rule: Json, text: str) -> str:
 
 def _loaded(frame: str, commands: Mapping[Handle, str]) -> dict[Handle, Json]:
     """The expressions of the rules that could be loaded into the present namespace."""
-    nftables = Nftables()
-    if nftables.run(frame) is not None:
-        return {}
-    known = list(commands)
-    if nftables.run("\n".join(commands.values())) is not None:
-        known = [handle for handle in known if nftables.run(commands[handle]) is None]
-    listed = nftables.list_json("list ruleset")
+    with Nftables() as nftables:
+        if nftables.run(frame) is not None:
+            return {}
+        known = list(commands)
+        if nftables.run("\n".join(commands.values())) is not None:
+            known = [handle for handle in known if nftables.run(commands[handle]) is None]
+        listed = nftables.list_json("list ruleset")
     if isinstance(listed, Refused):
         return {}
     return dict(_matched(known, commands, _rules(json.loads(listed))))
