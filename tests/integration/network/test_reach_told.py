@@ -350,6 +350,28 @@ def test_as_people_see_it(scenery: Scenery) -> None:
         assert why in refused.err
 
 
+def test_networks_that_are_closed(scenery: Scenery) -> None:
+    engine = scenery.engine
+    isolated = ("-o", "com.docker.network.bridge.enable_icc=false")
+    engine.docker("network", "create", *isolated, "--subnet", "10.63.0.0/24", "apart").ok()
+    engine.docker("network", "create", "--internal", "--subnet", "10.64.0.0/24", "inner").ok()
+    wire = ("-d", "macvlan", "-o", "parent=lan", "--subnet", "10.200.0.0/24")
+    engine.docker("network", "create", *wire, "wire").ok()
+    for name in ("apart", "inner"):
+        run(engine, "--name", name, "--network", name)
+    run(engine, "--name", "wire", "--network", "wire", "--ip", "10.200.0.9")
+
+    def told(name: str) -> dict[tuple[str, int], str]:
+        found = json.loads(engine.orlop("reach", "--json", f"{name}:80").ok().out)["Ports"]
+        return {key_of(way): way["Reaches"] for one in found for way in one["Ways"]}
+
+    assert told("apart")["apart", 80] == "no"
+    assert told("inner")["inner", 80] == "yes"
+    assert {told("inner")[key, 80] for key in ("lan", "front")} == {"no"}
+    ways = told("wire")
+    assert (ways["host", 80], ways["lan", 80], ways["wire", 80]) == ("no", "yes", "yes")
+
+
 def test_containers_without_a_bridge(engine: Engine) -> None:
     run(engine, "--name", "alone", "--network", "none")
     run(engine, "--name", "open", "--network", "host", "--expose", "18119")
