@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import TYPE_CHECKING, Any
 
-from orlop.engine.reach.translation import translated
-from orlop.errors import OrlopError, Unavailable
-from orlop.insight.network.firewall import iptables_chains, rule_texts
+from orlop.engine import host_rules
+from orlop.errors import OrlopError
+from orlop.insight.network.firewall import iptables_chains
 from orlop.kernel import links, netns
-from orlop.kernel.nftables import Nftables, Refused
+from orlop.kernel.nftables import Nftables
 from orlop.kernel.process import identify
 from orlop.kernel.rtnetlink import Socket
 from orlop.kernel.settings import read_sysctl
@@ -103,12 +102,8 @@ def read_rules() -> Ruleset:
         Unavailable: they cannot be read.
     """
     with Nftables() as nftables:
-        document, text = nftables.list_json("list ruleset"), nftables.list_text("list ruleset")
-    for answer in (document, text):
-        if isinstance(answer, Refused):
-            raise Unavailable(f"the host's packet filter cannot be read: {answer.reason}")
-    texts = rule_texts(str(text))
-    return parse(translated(json.loads(str(document)), texts), texts)
+        found = host_rules.read(nftables)
+    return parse(found.document, found.texts)
 
 
 def _legacy() -> str:
