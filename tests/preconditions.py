@@ -12,6 +12,8 @@ from __future__ import annotations
 import functools
 import os
 import shutil
+import socket
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,6 +122,29 @@ def _namespace(name: str) -> Callable[[], str]:
     return probe
 
 
+def _netem() -> str:
+    """Tries it: the kernel loads it as a module when somebody wants it."""
+    missing = _programs("tc")()
+    if missing:
+        return missing
+    tried = subprocess.run(
+        ["tc", "qdisc", "add", "dev", "lo", "root", "netem"], check=False, capture_output=True
+    )
+    if tried.returncode:
+        return "the kernel has no sch_netem"
+    subprocess.run(["tc", "qdisc", "del", "dev", "lo", "root"], check=True)
+    return ""
+
+
+def _sctp() -> str:
+    """Tries it, as with netem."""
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP).close()
+    except OSError:
+        return "the kernel has no SCTP"
+    return ""
+
+
 def launcher() -> Path:
     """Where the launcher is: ORLOP_LAUNCH, or the package's own directory."""
     return Path(os.environ.get("ORLOP_LAUNCH") or ROOT / "src/orlop/_bin/orlop-launch")
@@ -160,6 +185,8 @@ PRECONDITIONS = {
     "iproute2": Precondition("ip(8)", _programs("ip")),
     "shellcheck": Precondition("shellcheck(1)", _programs("shellcheck")),
     "nftables": Precondition("nft(8)", _programs("nft")),
+    "netem": Precondition("netem in the kernel", _netem, vm_only=True),
+    "sctp": Precondition("SCTP in the kernel", _sctp, vm_only=True),
     "dig": Precondition("dig(1)", _programs("dig")),
     "iperf3": Precondition("iperf3(1)", _programs("iperf3")),
     "strace": Precondition("strace(1)", _programs("strace")),
@@ -186,7 +213,7 @@ GROUPS = {
     "all": tuple(PRECONDITIONS),
     "host": tuple(name for name, entry in PRECONDITIONS.items() if not entry.vm_only),
     "vm": (*_IN_VM, "apparmor", "overlay", "userns"),
-    "vm-qemu": (*_IN_VM, "apparmor", "overlay", "userns", "cgroup_cpuset"),
+    "vm-qemu": (*_IN_VM, "apparmor", "overlay", "userns", "cgroup_cpuset", "netem", "sctp"),
     "vm-selinux": (*_IN_VM, "selinux"),
 }
 

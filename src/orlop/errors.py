@@ -6,6 +6,7 @@
     ├── NotFound                   (.kind, .ref)
     ├── Conflict                   the object is in the way, or in the wrong state
     │   ├── AlreadyExists          (.kind, .ref)
+    │   ├── InUse                  of networks
     │   └── WrongState             (.ref, .state, .needs)
     ├── PermissionDenied           kernel or peer refused
     │   └── Unauthorized           no or bad credentials
@@ -99,6 +100,10 @@ class AlreadyExists(Conflict):
         super().__init__(f"{kind} {ref!r} already exists", hint=hint)
         self.kind = kind
         self.ref = ref
+
+
+class InUse(Conflict):
+    """What a network is asked for, or the network itself, is somebody's already."""
 
 
 class WrongState(Conflict):

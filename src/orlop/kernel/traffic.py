@@ -41,7 +41,11 @@ _TERMINAL = 1
 _ACT_KIND, _ACT_OPTIONS, _MIRRED_PARMS = 1, 2, 2
 _STOLEN, _EGRESS_REDIRECT = 4, 1
 _ALL_PROTOCOLS = 0x0300  # ETH_P_ALL in network order
-_FIRST, _SECOND, _BELOW_FIRST = 1 << 16, 2 << 16, 1 << 16 | 1
+_FIRST, _SECOND = 1 << 16, 2 << 16
+_IMPAIRED, _BELOW_IMPAIRED = (
+    3 << 16,
+    3 << 16 | 1,
+)  # a handle of its own: one that stays keeps its kind
 _NETEM_PACKETS, _NETEM_LATENCY64 = 1000, 10
 _MOST_U32 = (1 << 32) - 1
 _LATENCY_S = 0.05
@@ -66,7 +70,7 @@ def limit_sending(
     options = attribute(_TBF_PARMS, parameters)
     options += attribute(_TBF_RATE64, struct.pack("=Q", bytes_per_second))
     options += number(_TBF_BURST, burst_bytes)
-    handle, parent = (_SECOND, _BELOW_FIRST) if behind_impairment else (_FIRST, _ROOT)
+    handle, parent = (_SECOND, _BELOW_IMPAIRED) if behind_impairment else (_FIRST, _ROOT)
     body = _TCMSG.pack(0, index, handle, parent, 0) + text(_KIND, "tbf")
     body += nested(_OPTIONS, options)
     return Message(_NEWQDISC, CREATE | REPLACE, body, f"limit what the link {index} sends")
@@ -78,7 +82,7 @@ def impair_sending(index: int, delay_ns: int, loss_ppm: int) -> Message:
     See: tc-netem(8).
     """
     loss = loss_ppm * _MOST_U32 // 10**6
-    body = _TCMSG.pack(0, index, _FIRST, _ROOT, 0) + text(_KIND, "netem")
+    body = _TCMSG.pack(0, index, _IMPAIRED, _ROOT, 0) + text(_KIND, "netem")
     options = _NETEM.pack(0, _NETEM_PACKETS, loss, 0, 0, 0)
     options += attribute(_NETEM_LATENCY64, struct.pack("=q", delay_ns))
     body += attribute(_OPTIONS, options)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import TYPE_CHECKING
 
-from orlop.errors import Conflict, InvalidArgument, Unavailable
+from orlop.errors import InUse, InvalidArgument, Unavailable
 from orlop.records import Record
 
 if TYPE_CHECKING:
@@ -157,11 +157,11 @@ def check_free(of: Range, wanted: str, taken: Collection[Address]) -> Address:
 
     Raises:
         InvalidArgument: it is not in the subnet.
-        Conflict: it is the gateway's, or somebody has it.
+        InUse: it is the gateway's, or somebody has it.
     """
     address = address_in(of.subnet, wanted, "address")
     if address == of.gateway or address in of.reserved or address in taken:
-        raise Conflict(f"the address {address} is in use")
+        raise InUse(f"the address {address} is in use")
     return address
 
 

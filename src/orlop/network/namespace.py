@@ -6,6 +6,7 @@ namespace goes away, and with it its end of every pair of devices, and so the pa
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket as sockets
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ NAME_SERVER = "127.0.0.11"
 _LOOPBACK = 1  # its number in every namespace
 _PORT = 53
 _BACKLOG = 64
+_ACCEPT = "/proc/sys/net/ipv6/conf/default/accept_ra"
 
 
 class NameSockets(Record):
@@ -86,10 +88,20 @@ def _configured() -> tuple[Socket, NameSockets]:
     socket = Socket()
     try:
         socket.do(links.set_up(_LOOPBACK))
+        _ignore_advertisements()
         return socket, _listen()
     except BaseException:
         socket.close()
         raise
+
+
+def _ignore_advertisements() -> None:
+    """Devices that come into this namespace take no router's word: any container could be it.
+
+    See: CVE-2020-13401.
+    """
+    with contextlib.suppress(FileNotFoundError), open(_ACCEPT, "w", encoding="ascii") as file:
+        file.write("0")
 
 
 def _listen() -> NameSockets:

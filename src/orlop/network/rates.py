@@ -120,8 +120,8 @@ def apply(socket: Socket, device: str, rates: Rates) -> None:
 
 def _limit_received(socket: Socket, index: int, rates: Rates) -> None:
     """What the container receives is what the host's end sends."""
-    _limit(socket, index, rates.received, rates.burst_bytes)
     if not (rates.delay_ns or rates.loss_ppm):
+        _limit(socket, index, rates.received, rates.burst_bytes)
         return
     _lift(socket, index)
     try:

@@ -75,7 +75,7 @@ def test_a_hundred_at_once(engine: Engine, share: Path, outside: Upstream) -> No
 
     They ask once, so a datagram that gets lost is an answer that is missing.
     """
-    engine.docker("network", "create", "--subnet", "10.64.0.0/22", "crowd").ok()
+    engine.docker("network", "create", "--ipv6", "--subnet", "10.64.0.0/22", "crowd").ok()
     client = Client(engine.url)
     with ThreadPoolExecutor(4) as pool:
         numbers = range(CROWD)

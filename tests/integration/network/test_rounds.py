@@ -101,7 +101,7 @@ class Coming:
     async def open(self) -> None:
         await self.networks.open()
         for name, subnet in (("front", "10.61.0.0/20"), ("back", "10.62.0.0/20")):
-            await self.networks.create(NetworkRequest(name, subnets=(Subnet(subnet),)))
+            await self.networks.create(NetworkRequest(name, subnets=(Subnet(subnet),), ipv6=True))
 
     async def round(self, number: int) -> None:
         """A container starts, is found by name, and ends."""
@@ -191,7 +191,7 @@ async def limited(work: Coroutine[Any, Any, None]) -> None:
 
 def test_whole_containers(engine: Engine) -> None:
     """Two at once, by the API; an engine that has nothing to do is as it was after the first."""
-    engine.docker("network", "create", "--subnet", "10.61.0.0/20", "front").ok()
+    engine.docker("network", "create", "--ipv6", "--subnet", "10.61.0.0/20", "front").ok()
     run(engine, "--name", "stays", "--network", "front")
     client = Client(engine.url)
 

@@ -15,7 +15,7 @@ from orlop.engine.container import Container, ResolvedImage, State
 from orlop.engine.database import Database
 from orlop.engine.events import Events
 from orlop.engine.network import Binding, Endpoint, NetworkObject, NetworkRequest, Subnet
-from orlop.engine.networks import Networks, check_joinable, planning
+from orlop.engine.networks import Networks, check_joinable, planning, rates_of
 from orlop.engine.networks.wiring import Wiring
 from orlop.errors import (
     AlreadyExists,
@@ -38,6 +38,7 @@ from orlop.intent.request import (
     Port,
     Request,
 )
+from orlop.network.rates import Rates
 
 
 def made(path: str = ":memory:") -> tuple[Networks, Database]:
@@ -295,3 +296,9 @@ def test_who_can_be_connected(networks: Networks) -> None:
             check_joinable(container(mode), other)
     with pytest.raises(InvalidArgument):
         check_joinable(container(OfContainer("x")), bridge)
+
+
+def test_what_is_asked_of_rates() -> None:
+    words = "--net-rate 10mbit --net-burst 20k --net-delay 50ms --net-loss 30% host"
+    limits = parse_run(words.split()).limits
+    assert rates_of(limits) == Rates(10**7, 10**7, 20 << 10, 50 * 10**6, 300_000)

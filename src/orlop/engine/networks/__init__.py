@@ -36,7 +36,7 @@ from orlop.engine.networks.directory import Directory
 from orlop.engine.networks.resolving import Client, NameService
 from orlop.engine.networks.watching import follow_rules
 from orlop.engine.networks.wiring import Wiring
-from orlop.errors import Conflict, InvalidArgument, NotFound, PermissionDenied, Unsupported
+from orlop.errors import Conflict, InUse, InvalidArgument, NotFound, PermissionDenied, Unsupported
 from orlop.intent.request import Host, Network, NoNetwork
 from orlop.kernel.rtnetlink import Socket
 from orlop.network import rates as shaping
@@ -260,7 +260,7 @@ class Networks:
         Raises:
             NotFound: there is none.
             PermissionDenied: it is one that every engine has.
-            Conflict: a container is in it.
+            InUse: a container is in it.
         """
         network = self.get(ref)
         if network.is_builtin:
@@ -297,11 +297,11 @@ class Networks:
         """None of these names is the network's.
 
         Raises:
-            Conflict: the container is in it already.
+            InUse: the container is in it already.
         """
         for name in names:
             if self.get(name).id == network.id:
-                raise Conflict(f"container {container.name} is in network {network.name} already")
+                raise InUse(f"container {container.name} is in network {network.name} already")
 
     def prepare(self, container: Container) -> tuple[Endpoint, ...]:
         """What a container gets that starts now: written down, not made yet.

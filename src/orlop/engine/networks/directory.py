@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from orlop.engine.documents import dumps, loads
 from orlop.engine.network import BRIDGE, Endpoint, NetworkObject
-from orlop.errors import AlreadyExists, Conflict, InvalidArgument, NotFound
+from orlop.errors import AlreadyExists, InUse, InvalidArgument, NotFound
 from orlop.network.names import View
 
 if TYPE_CHECKING:
@@ -98,12 +98,12 @@ class Directory:
         """It is gone.
 
         Raises:
-            Conflict: a container is in it.
+            InUse: a container is in it.
         """
         inside = self.inside(network)
         if inside:
             names = ", ".join(endpoint.container[:12] for endpoint in inside)
-            raise Conflict(
+            raise InUse(
                 f"network {network.name} has active endpoints",
                 hint=f"stop or disconnect the containers first: {names}",
             )

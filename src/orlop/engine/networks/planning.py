@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from orlop.engine import network as model
 from orlop.engine.network import Address, Binding, Endpoint, NetworkObject, Subnet
-from orlop.errors import Conflict, InvalidArgument, Unavailable, Unsupported
+from orlop.errors import Conflict, InUse, InvalidArgument, Unavailable, Unsupported
 from orlop.kernel.links import MACVLAN_MODES
 from orlop.network import ports
 from orlop.network.addresses import (
@@ -60,7 +60,8 @@ def new_network(
 
     Raises:
         InvalidArgument: a value is wrong.
-        Conflict: a subnet overlaps one that is taken.
+        InUse: a subnet overlaps one that is taken.
+        Conflict: the name is one that every engine has.
         Unsupported: there is no such driver.
         Unavailable: no subnet is left.
     """
@@ -182,7 +183,7 @@ def _unique_local(taken: Collection[addresses.Subnet], seed: bytes) -> Subnet:
 def _check_overlap(subnet: addresses.Subnet, taken: Iterable[addresses.Subnet]) -> None:
     for other in taken:
         if other.version == subnet.version and subnet.overlaps(other):
-            raise Conflict(
+            raise InUse(
                 f"the subnet {subnet} overlaps {other}, which is in use",
                 hint="choose another --subnet, or leave it out",
             )
@@ -214,7 +215,7 @@ def new_endpoint(
 
     Raises:
         InvalidArgument: an address is not in the network.
-        Conflict: somebody has it.
+        InUse: somebody has it.
         Unavailable: there is none left.
     """
     _check_asked(network, asked)

@@ -22,6 +22,7 @@ STATUS: Mapping[type[OrlopError], int] = {
     errors.InvalidArgument: 400,
     errors.NotFound: 404,
     errors.Conflict: 409,
+    errors.InUse: 403,  # as Docker has it for networks
     errors.PermissionDenied: 403,
     errors.Unauthorized: 403,  # of a registry; at 401 the docker CLI asks for a name, and hangs
     errors.Unsupported: 501,
