@@ -173,8 +173,8 @@ class Nftables:
         return failure or output
 
     def list_text(self, commands: str) -> str | Refused:
-        """The same in nft's language, with the numbers (handles) of rules."""
-        failure, output = self._run(commands, _HANDLE | _STATELESS)
+        """The same in nft's language, terse, and with the numbers (handles) of rules."""
+        failure, output = self._run(commands, _HANDLE | _STATELESS | _TERSE)
         return failure or output
 
     def run_json(self, commands: str) -> Refused | None:

@@ -141,9 +141,9 @@ chain forward {
   iifname != @bridges oifname != @bridges accept
   iifname . oifname @within accept comment "containers of one network"
   ct state established,related accept comment "answers"
-  ct status dnat accept comment "published ports"
   iifname @internal drop comment "internal networks"
   oifname @internal drop comment "internal networks"
+  ct status dnat accept comment "published ports"
   oifname @bridges drop comment "only published ports"
 }
 chain postrouting {

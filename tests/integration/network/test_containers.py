@@ -30,6 +30,31 @@ while True:
     client.sendall(b"web")
     client.close()
 """
+UFW = """*filter
+:INPUT DROP
+:FORWARD ACCEPT
+:OUTPUT ACCEPT
+:ufw-before-input -
+:ufw-not-local -
+:ufw-user-input -
+:ufw-logging-deny -
+-A INPUT -j ufw-before-input
+-A ufw-before-input -i lo -j ACCEPT
+-A ufw-before-input -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A ufw-before-input -m conntrack --ctstate INVALID -j ufw-logging-deny
+-A ufw-before-input -m conntrack --ctstate INVALID -j DROP
+-A ufw-before-input -p icmp --icmp-type echo-request -j ACCEPT
+-A ufw-before-input -j ufw-not-local
+-A ufw-before-input -j ufw-user-input
+-A ufw-not-local -m addrtype --dst-type LOCAL -j RETURN
+-A ufw-not-local -m addrtype --dst-type MULTICAST -j RETURN
+-A ufw-not-local -m limit --limit 3/min --limit-burst 10 -j ufw-logging-deny
+-A ufw-not-local -j DROP
+-A ufw-logging-deny -m conntrack --ctstate INVALID -m limit --limit 3/min -j RETURN
+-A ufw-logging-deny -m limit --limit 3/min -j LOG --log-prefix "[UFW BLOCK] "
+-A ufw-user-input -p tcp --dport 18095 -m comment --comment web -j ACCEPT
+COMMIT
+"""
 SERVER = "import http.server as h; h.test(h.SimpleHTTPRequestHandler, port=80, bind='::')"
 
 
@@ -433,6 +458,22 @@ class TestHostsFirewall:
         assert reached(18095)
         site.nftables.run("delete table inet fw")
         assert eventually(lambda: lan.reaches("10.200.0.1", 18095) or None, "it to be open")
+
+    def test_that_of_ufw(self, engine: Engine, site: Site) -> None:
+        """Its rules are iptables', with extensions that nftables says in other words."""
+        from tests.integration.support.runtimes import execute
+
+        lan = site.lan()
+        execute(["iptables-nft-restore"], stdin=UFW).ok()
+        self.web(engine, "18095:80", "18096:80")
+        assert lan.reaches("10.200.0.1", 18095)
+        assert lan.cannot_reach("10.200.0.1", 18096)
+        ways = engine.orlop("reach", "web:80").ok().out
+        assert "ip filter ufw-user-input" in ways
+        assert "ip filter ufw-not-local" not in ways
+        execute(["iptables-nft", "-D", "ufw-user-input", "1"]).ok()
+        eventually(lambda: lan.cannot_reach("10.200.0.1", 18095) or None, "it to be closed")
+        site.nftables.run("delete table ip filter")
 
     def test_it_holds_from_the_beginning(self, engine: Engine, site: Site) -> None:
         lan = site.lan()

@@ -16,6 +16,7 @@ from orlop.network.bridge import Bridge
 from orlop.network.firewall import Published
 from tests.integration.network.places import TABLE, Place, Site
 
+OUTSIDE = "10.51.0.0/24"
 pytestmark = [pytest.mark.requires_root, pytest.mark.requires_nftables]
 
 
@@ -78,6 +79,19 @@ def test_internal_networks(site: Site) -> None:
     with lan.serving(80, "lan"), two.serving(80, "two"):
         assert one.reaches("10.50.0.3", 80)
         assert one.cannot_reach("10.200.0.2", 80)
+
+
+def test_internal_networks_and_published_ports(site: Site) -> None:
+    """Nothing leaves or enters one, but for what the host itself asks."""
+    inner = site.network("olt-a", "10.50.0.0/24", internal=True)
+    inside, outside = site.container(inner, 2), site.container(site.network("olt-b", OUTSIDE), 2)
+    site.publish(tcp(8080, "10.50.0.2", 80))
+    site.publish(tcp(8081, "10.51.0.2", 80))
+    with inside.serving(80, "inside"), outside.serving(80, "outside"):
+        assert site.host.reaches("127.0.0.1", 8080) == "inside 10.50.0.1"
+        assert outside.cannot_reach("10.51.0.1", 8080)
+        assert site.host.reaches("127.0.0.1", 8081)
+        assert inside.cannot_reach("10.50.0.1", 8081)
 
 
 def test_isolated_containers(site: Site) -> None:

@@ -103,6 +103,11 @@ SCENES = (
         wanted={("lan", ANYWHERE): "no", ("host", ANYWHERE): "yes"},
     ),
     Scene(
+        "no forwarding from one device",
+        settings={"net/ipv4/conf/lan/forwarding": "0"},
+        wanted={("lan", ANYWHERE): "no", ("back", ANYWHERE): "yes"},
+    ),
+    Scene(
         "iptables",
         commands=(
             "iptables-nft -P FORWARD DROP",
@@ -286,7 +291,9 @@ def differences(scenery: Scenery, scene: Scene) -> list[str]:
     ways = scenery.told()
     told = {key_of(way): way["Reaches"] for way in ways if ":" not in way["Address"]}
     told |= {key_of(way): way["Reaches"] for way in ways if way["Address"] == "::1"}
-    found = [f"{key}: {told[key]}" for key, value in scene.wanted.items() if told[key] != value]
+    found = [
+        f"{key}: {told.get(key)}" for key, want in scene.wanted.items() if told.get(key) != want
+    ]
     if found:
         return [*found, json.dumps([way for way in ways if key_of(way) in scene.wanted])]
     with ThreadPoolExecutor(16) as pool:
@@ -319,6 +326,16 @@ def test_what_cannot_be_told(scenery: Scenery, rule: str) -> None:
         assert str(ANYWHERE) in told["Text"]
 
 
+def test_rules_of_the_containers_own(scenery: Scenery) -> None:
+    """They are not read, so nothing is promised; what is refused before stays refused."""
+    pid = inspect(scenery.engine, "web")["State"]["Pid"]
+    execute(["nsenter", "-t", str(pid), "-n", "nft", "add", "table", "inet", "own"]).ok()
+    told = {key_of(way): way for way in scenery.told()}
+    assert told["lan", ANYWHERE]["Reaches"] == "depends"
+    assert "the container has itself" in told["lan", ANYWHERE]["Outcomes"][0]["Reason"]
+    assert told["lan", 80]["Reaches"] == "no"
+
+
 def test_as_people_see_it(scenery: Scenery) -> None:
     shown = scenery.engine.orlop("reach", "web:81").ok().out
     assert "published at 127.0.0.1:18111" in shown
@@ -331,6 +348,28 @@ def test_as_people_see_it(scenery: Scenery) -> None:
         refused = scenery.engine.orlop("reach", *words)
         assert refused.status != 0
         assert why in refused.err
+
+
+def test_networks_that_are_closed(scenery: Scenery) -> None:
+    engine = scenery.engine
+    isolated = ("-o", "com.docker.network.bridge.enable_icc=false")
+    engine.docker("network", "create", *isolated, "--subnet", "10.63.0.0/24", "apart").ok()
+    engine.docker("network", "create", "--internal", "--subnet", "10.64.0.0/24", "inner").ok()
+    wire = ("-d", "macvlan", "-o", "parent=lan", "--subnet", "10.200.0.0/24")
+    engine.docker("network", "create", *wire, "wire").ok()
+    for name in ("apart", "inner"):
+        run(engine, "--name", name, "--network", name)
+    run(engine, "--name", "wire", "--network", "wire", "--ip", "10.200.0.9")
+
+    def told(name: str) -> dict[tuple[str, int], str]:
+        found = json.loads(engine.orlop("reach", "--json", f"{name}:80").ok().out)["Ports"]
+        return {key_of(way): way["Reaches"] for one in found for way in one["Ways"]}
+
+    assert told("apart")["apart", 80] == "no"
+    assert told("inner")["inner", 80] == "yes"
+    assert {told("inner")[key, 80] for key in ("lan", "front")} == {"no"}
+    ways = told("wire")
+    assert (ways["host", 80], ways["lan", 80], ways["wire", 80]) == ("no", "yes", "yes")
 
 
 def test_containers_without_a_bridge(engine: Engine) -> None:

@@ -16,6 +16,7 @@ import threading
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
+from orlop.engine import host_rules
 from orlop.engine import network as model
 from orlop.errors import (
     InvalidArgument,
@@ -305,11 +306,8 @@ class Wiring:
         """
         if not self._host_table:
             return
-        found = self.nftables.list_json("list ruleset")
-        if isinstance(found, Refused):
-            raise Unavailable(f"the host's packet filter cannot be read: {found.reason}")
         copy = host_firewall.mirror(
-            json.loads(found),
+            host_rules.read_document(self.nftables),
             self._host_table,
             [fence.device for fence in self._fences.values()],
             self._open_ports(),

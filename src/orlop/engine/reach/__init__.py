@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from orlop.engine.known import Known
     from orlop.engine.network import Endpoint
     from orlop.engine.networks import Networks
+    from orlop.kernel.sockets import WaitingSocket
 
 __all__ = ["From", "Reach", "Reached", "ReachedPort", "Way"]
 
@@ -85,6 +86,9 @@ class Reach:
             notes.append(f"{container.name} has no network, so nobody reaches it")
         own = {one.device for one in networks if one.device}
         host = reading.read(own)
+        if kind != HOST:
+            inside = reading.unread_inside(container.state.pid)
+            host = host.replace(unread=host.unread or inside)
         judge = Judge(host.facts)
         others = tuple(
             one
@@ -94,12 +98,13 @@ class Reach:
             and one.id not in {end.network.id for end in ends}
         )
         bindings = self._networks.bindings(owner)
+        waiting = _waiting(container.state.pid)
         found = []
         for port, protocol in asked[:_MOST] if kind != NONE else ():
             meant = tuple(one for one in bindings if (one.port, one.protocol) == (port, protocol))
             subject = Subject(port, protocol, ends, meant, others, host, table)
             listed = tuple(ways(subject, judge))
-            listens = _listens(container.state.pid, port, protocol)
+            listens = _listens(waiting, port, protocol)
             made = ReachedPort(port, protocol, meant, listens, listed)
             found.append(made.replace(hint=hint(container.name, made, table)))
         return Reached(container.id, container.name, kind, table, tuple(found), tuple(notes))
@@ -114,14 +119,20 @@ def _kind(container: Container, ends: tuple[Endpoint, ...]) -> str:
     return BRIDGE if any(end.device for end in ends) else MACVLAN
 
 
-def _listens(pid: int, port: int, protocol: str) -> tuple[str, ...] | None:
-    """Where somebody in the container waits at a port; None if that cannot be read."""
-    kinds = _KINDS.get(protocol)
-    if kinds is None:
-        return None
+def _waiting(pid: int) -> tuple[WaitingSocket, ...] | None:
+    """The sockets of a container that wait for somebody; None if that cannot be read."""
     try:
-        waiting = sockets.waiting(pid)
+        return sockets.waiting(pid)
     except (NotFound, SyscallError):
+        return None
+
+
+def _listens(
+    waiting: tuple[WaitingSocket, ...] | None, port: int, protocol: str
+) -> tuple[str, ...] | None:
+    """Where somebody waits at a port; None if that is not known."""
+    kinds = _KINDS.get(protocol)
+    if kinds is None or waiting is None:
         return None
     found = (one.address for one in waiting if one.protocol in kinds and one.port == port)
     return tuple(dict.fromkeys(found))

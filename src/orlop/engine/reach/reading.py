@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import TYPE_CHECKING, Any
 
-from orlop.engine.reach.translation import translated
-from orlop.errors import OrlopError, Unavailable
-from orlop.insight.network.firewall import iptables_chains, rule_texts
+from orlop.engine import host_rules
+from orlop.errors import OrlopError
+from orlop.insight.network.firewall import iptables_chains
 from orlop.kernel import links, netns
-from orlop.kernel.nftables import Nftables, Refused
+from orlop.kernel.nftables import Nftables
+from orlop.kernel.process import identify
 from orlop.kernel.rtnetlink import Socket
 from orlop.kernel.settings import read_sysctl
 from orlop.network.reach.conditions import Place
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     Json = Any
     Interface = IPv4Interface | IPv6Interface
 
+_UNTOUCHED = 1  # the generation of the rules of a network namespace that nobody has changed
 _LOOPBACKS = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 _LOOPBACK6 = ip_address("::1").packed
 
@@ -85,7 +86,7 @@ def read(own: Collection[str]) -> HostNetwork:
     place = _place(read_rules(), [address for _, address, _ in addresses])
     by_index = {link.index: link.name for link in found}
     return HostNetwork(
-        _facts(place, own, _loopbacks6(local, by_index)),
+        _facts(place, by_index.values(), own, _loopbacks6(local, by_index)),
         tuple(_devices(found, addresses, routes, own)),
         _legacy(),
     )
@@ -101,12 +102,8 @@ def read_rules() -> Ruleset:
         Unavailable: they cannot be read.
     """
     with Nftables() as nftables:
-        document, text = nftables.list_json("list ruleset"), nftables.list_text("list ruleset")
-    for answer in (document, text):
-        if isinstance(answer, Refused):
-            raise Unavailable(f"the host's packet filter cannot be read: {answer.reason}")
-    texts = rule_texts(str(text))
-    return parse(translated(json.loads(str(document)), texts), texts)
+        found = host_rules.read(nftables)
+    return parse(found.document, found.texts)
 
 
 def _legacy() -> str:
@@ -123,6 +120,30 @@ def _legacy() -> str:
     return unread if any(one.rules or one.policy == "drop" for one in chains) else ""
 
 
+def unread_inside(pid: int) -> str:
+    """What is to be said if a container has rules of its own, which are not followed.
+
+    They are a container's, as many as it likes, and so not even listed.
+
+    Raises:
+        NotFound: the process has ended.
+        SyscallError: its network may not be looked at.
+    """
+    fd = netns.open_network(identify(pid))
+    try:
+        changed = netns.within(fd, _has_changed_rules)
+    finally:
+        os.close(fd)
+    if changed or netns.iptables_families(pid):
+        return "rules that the container has itself, which are not read"
+    return ""
+
+
+def _has_changed_rules() -> bool:
+    with Nftables() as nftables:
+        return nftables.generation() != _UNTOUCHED
+
+
 def _place(ruleset: Ruleset, addresses: Iterable[bytes]) -> Place:
     known = [ip_address(address) for address in addresses]
     return Place(ruleset, _local(known, 4), _local(known, 6))
@@ -136,13 +157,18 @@ def _local(addresses: Iterable[Any], version: int) -> Numbers:
 # --- settings ---------------------------------------------------------------------------------
 
 
-def _facts(place: Place, bridges: Collection[str], loopbacks6: frozenset[str]) -> Facts:
+def _facts(
+    place: Place, devices: Iterable[str], bridges: Collection[str], loopbacks6: frozenset[str]
+) -> Facts:
     everywhere = _is_on("net/ipv4/conf/all/route_localnet")
     filters6 = _is_on("net/bridge/bridge-nf-call-ip6tables")
     return Facts(
         place,
         _is_on("net/ipv4/ip_forward"),
         _is_on("net/ipv6/conf/all/forwarding"),
+        frozenset(
+            name for name in devices if read_sysctl(f"net/ipv4/conf/{name}/forwarding") == "0"
+        ),
         frozenset(
             name for name in bridges if everywhere or _is_on(f"net/ipv4/conf/{name}/route_localnet")
         ),

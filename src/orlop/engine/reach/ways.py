@@ -74,7 +74,7 @@ def ways(subject: Subject, judge: Judge) -> Iterator[Way]:
         if end.device:
             yield from _from_own(subject, judge, end)
         elif end.network.driver == model.MACVLAN:
-            yield from _of_macvlan(end, subject.port)
+            yield from _of_macvlan(subject, end)
     for network in subject.networks:
         yield from _from_other(subject, judge, network)
 
@@ -183,20 +183,22 @@ def _version(address: str) -> int:
     return 6 if ":" in address else 4
 
 
-def _of_macvlan(end: Endpoint, port: int) -> Iterator[Way]:
+def _of_macvlan(subject: Subject, end: Endpoint) -> Iterator[Way]:
     """The host's rules do not see the packets of such a device, and the host cannot send to it."""
     parent = end.network.option(model.PARENT)
     past = "a device of macvlan has the wire for itself: the host's rules do not see its packets"
     never = "the host and its macvlan devices do not hear each other"
+    unread = subject.host.unread
+    reached = Outcome((Reaches.DEPENDS if unread else Reaches.YES).value, (), reason=unread or past)
+    refused = Outcome(Reaches.NO.value, (), reason=never)
     for one in end.addresses:
         version = _version(one.address)
-        for origin, name, reaches, reason in (
-            (From.HOST, "", Reaches.NO, never),
-            (From.LAN, parent, Reaches.YES, past),
-            (From.NETWORK, end.network.name, Reaches.YES, past),
+        for origin, name, told in (
+            (From.HOST, "", refused),
+            (From.LAN, parent, reached),
+            (From.NETWORK, end.network.name, reached),
         ):
-            told = Outcome(reaches.value, (), reason=reason)
-            yield Way(origin, name, version, one.address, port, told.reaches, (told,))
+            yield Way(origin, name, version, one.address, subject.port, told.reaches, (told,))
 
 
 # --- what is asked for ------------------------------------------------------------------------

@@ -31,6 +31,7 @@ class Facts(Record):
     Attributes:
         place: its rules and addresses.
         forwards4, forwards6: it passes packets on.
+        silent4: devices from which it does not pass on packets of IPv4 nevertheless.
         localnets: devices by which 127.0.0.0/8 may be reached (route_localnet).
         loopbacks6: devices by which answers to ::1 are let in.
         filters_bridges4, filters_bridges6: what is in a bridge is shown to the rules
@@ -40,6 +41,7 @@ class Facts(Record):
     place: Place
     forwards4: bool = True
     forwards6: bool = True
+    silent4: frozenset[str] = frozenset()
     localnets: frozenset[str] = frozenset()
     loopbacks6: frozenset[str] = frozenset()
     filters_bridges4: bool = False
@@ -199,13 +201,21 @@ class _Journey:
         return tuple(found)
 
     def _forwarded(self, states: tuple[State, ...]) -> tuple[State, ...]:
-        version = self._goal.version
-        if states and not self._facts.forwards(version):
-            name = "net.ipv4.ip_forward" if version == 4 else "net.ipv6.conf.all.forwarding"
+        name = self._closed_setting()
+        if name:
             for state in states:
                 self._end(state, f"the host does not pass packets on: {name} is 0", f"{name}=1")
             return ()
         return self._by("forward", _with(states, oif=self._goal.bridge))
+
+    def _closed_setting(self) -> str:
+        """The setting because of which packets are not passed on, "" if they are."""
+        version, device = self._goal.version, self._origin.device
+        if not self._facts.forwards(version):
+            return "net.ipv4.ip_forward" if version == 4 else "net.ipv6.conf.all.forwarding"
+        if version == 4 and device in self._facts.silent4:
+            return f"net.ipv4.conf.{device}.forwarding"
+        return ""
 
     def _out(self, states: tuple[State, ...]) -> tuple[State, ...]:
         """Out by the bridge."""

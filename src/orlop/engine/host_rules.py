@@ -1,4 +1,4 @@
-"""Rules of iptables-nft in words of nftables.
+"""The rules of nftables in the host's network namespace, those of iptables-nft in the same words.
 
 libnftables tells extensions of iptables in JSON by their names only, but prints most of them in its
 own language. What it prints is loaded into a network namespace that nobody uses, and listed again.
@@ -10,23 +10,65 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from orlop.errors import OrlopError
+from orlop.errors import OrlopError, Unavailable
+from orlop.insight.network.firewall import rule_texts
 from orlop.kernel import netns
 from orlop.kernel.nftables import Nftables, Refused
+from orlop.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     Json = Any
     Handle = tuple[str, str, int]
+    """Family, table and number of a rule."""
 
 _UNTRANSLATED = "xt "
 _MOST = 5000
 
 
-def translated(
-    document: Mapping[str, Json], texts: Mapping[tuple[str, str, int], str]
-) -> Mapping[str, Json]:
+class HostRules(Record):
+    """All rules at one moment.
+
+    Attributes:
+        document: as libnftables-json(5) has it.
+        texts: rules in nft's language, by family, table and handle.
+    """
+
+    document: Mapping[str, Json]
+    texts: Mapping[Handle, str]
+
+
+def read(nftables: Nftables) -> HostRules:
+    """The rules as they are now.
+
+    Raises:
+        Unavailable: they cannot be read.
+    """
+    document = json.loads(_listed(nftables.list_json("list ruleset")))
+    texts = rule_texts(_listed(nftables.list_text("list ruleset")))
+    return HostRules(translated(document, texts), texts)
+
+
+def read_document(nftables: Nftables) -> Mapping[str, Json]:
+    """The same without texts, which are asked for only if there is something to translate.
+
+    Raises:
+        Unavailable: they cannot be read.
+    """
+    document: Mapping[str, Json] = json.loads(_listed(nftables.list_json("list ruleset")))
+    if not any(map(_is_extended, _rules(document))):
+        return document
+    return translated(document, rule_texts(_listed(nftables.list_text("list ruleset"))))
+
+
+def _listed(answer: str | Refused) -> str:
+    if isinstance(answer, Refused):
+        raise Unavailable(f"the host's packet filter cannot be read: {answer.reason}")
+    return answer
+
+
+def translated(document: Mapping[str, Json], texts: Mapping[Handle, str]) -> Mapping[str, Json]:
     """The document, with extensions of iptables replaced where nftables has words for them.
 
     Args:
