@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from bench.harness import Subject
 
-WIRE_MS, BRIDGE_MS, GROWTH = 2.0, 5.0, 1.2
+WIRE_MS, BRIDGE_MS, GROWTH = 2.0, 10.0, 1.2
 ON_ONE_BRIDGE, A_FEW = 200, 20
 _MODES = ("none", "bridge")
 

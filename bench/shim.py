@@ -2,13 +2,15 @@
 
 Both keep a json-file log of three parts of 10 MB, and nobody is attached. A round is a container
 from its start to the end of its output; how long an empty one takes is measured, too, and taken
-off. Beside it the memory of a launcher that has nothing to do.
+off. Without --quick one of the rounds is of a gigabyte. Beside it the memory of a launcher that has
+nothing to do.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import random
 import statistics
 import time
 from contextlib import ExitStack
@@ -31,7 +33,8 @@ if TYPE_CHECKING:
 
 RATIO = 0.5
 IDLE = 20
-LINES = {"lines of 2 bytes": "y", "lines of 100 bytes": "x" * 99, "lines of 10 kB": "z" * 9_999}
+_USUAL = "lines of 100 bytes"
+LINES = {"lines of 2 bytes": "y", _USUAL: "x" * 99, "lines of 10 kB": "z" * 9_999}
 _LOG = ("--log-driver=json-file", "--log-opt=max-size=10m", "--log-opt=max-file=3")
 
 
@@ -49,6 +52,20 @@ def subjects(peers: Sequence[Peer], line: str, megabytes: int) -> Iterator[Subje
     for peer in peers:
         yield Called(peer.name, partial(written, peer, script))
         yield Called(f"{peer.name}, nothing", partial(written, peer, "true"))
+
+
+def gigabyte(peers: Sequence[Peer], rounds: int) -> dict[str, Series]:
+    """The readings of a thousand megabytes in lines of 100 bytes, in turn."""
+    script = f"yes {LINES[_USUAL]} | head -c 1000000000"
+    taken: dict[str, list[float]] = {peer.name: [] for peer in peers}
+    for number in range(rounds):
+        for peer in random.sample(list(peers), len(peers)):
+            progress(f"a gigabyte by {peer.name}, round {number + 1} of {rounds}")
+            begin = time.perf_counter()
+            if status := written(peer, script):
+                raise RuntimeError(f"{peer.name}: exit status {status}")
+            taken[peer.name].append((time.perf_counter() - begin) * 1000)
+    return {name: Series(name, tuple(times)) for name, times in taken.items()}
 
 
 def measure(peers: Sequence[Peer], seconds: float, megabytes: int) -> dict[str, dict[str, Series]]:
@@ -82,12 +99,17 @@ def _pss_kb(process: Path) -> int:
     return next(int(row[1]) for row in rows if row[0] == "Pss:")
 
 
-def marks(readings: dict[str, dict[str, Series]], pss_kb: Sequence[int]) -> list[Mark]:
+def marks(
+    readings: dict[str, dict[str, Series]], whole: dict[str, Series], pss_kb: Sequence[int]
+) -> list[Mark]:
     """What is to be reached."""
     found = [
         Mark(f"{what}: orlop to docker", RATIO, _ratio(r), "x") for what, r in readings.items()
     ]
     memory = statistics.median(pss_kb) / 1000 if pss_kb else None
+    if DOCKER in whole:
+        ratio = whole[ORLOP].median / whole[DOCKER].median
+        found.append(Mark("a gigabyte: orlop to docker", RATIO, ratio, "x"))
     return [*found, Mark("PSS of an idle launcher", LAUNCHER_PSS_MB, memory, "MB")]
 
 
@@ -133,13 +155,16 @@ def main() -> None:
         if daemon := stack.enter_context(running_dockerd(place)):
             peers.append(Peer(DOCKER, daemon))
         readings = measure(peers, seconds, megabytes)
+        whole = {} if quick else gigabyte(peers, 3)
         if engine:
             pss = launcher_pss_kb(peers[0])
     progress("\n")
     for what, series in readings.items():
         say(series_table(f"{megabytes} MB in {what}, logged", series, DOCKER))
+    if whole:
+        say(series_table(f"1 GB in {_USUAL}, logged", whole, DOCKER))
     say(throughput(readings, megabytes))
-    say(marks_table(marks(readings, pss)))
+    say(marks_table(marks(readings, whole, pss)))
 
 
 if __name__ == "__main__":

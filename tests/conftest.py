@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import settings
 
 from tests.preconditions import PRECONDITIONS, need, required
 
@@ -20,6 +21,9 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "vm: is run by `make vm-test` too; implied by what only the machine there has"
     )
     config.addinivalue_line("markers", "slow: takes more than a second")
+    # An example may take long where much else goes on; before a module is imported that has some.
+    settings.register_profile("untimed", deadline=None)
+    settings.load_profile("untimed")
 
 
 def _requirements(item: pytest.Item) -> list[str]:

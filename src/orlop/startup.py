@@ -42,6 +42,7 @@ def command(name: str, module: str) -> NoReturn:
 
     Nothing that is registered with `atexit` runs.
     """
+    _open_streams()
     gc.set_threshold(100_000)  # a command makes less and ends: 2 ms of looking for garbage
     sys.argv[0] = name
     kept = KeptModules(f"{_DIRECTORY}/__pycache__/commands.{sys.implementation.cache_tag}")
@@ -51,11 +52,26 @@ def command(name: str, module: str) -> NoReturn:
     kept.update()
     for stream in sys.stdout, sys.stderr:
         try:
-            if stream:  # None if the caller closed it
-                stream.flush()
+            stream.flush()
         except OSError:
             status = status or 1
     os._exit(status)
+
+
+def _open_streams() -> None:
+    """Standard streams that the caller has closed lead to /dev/null.
+
+    What is opened next would have their numbers, and get what is written to them.
+    """
+    for fd, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            nothing = os.open("/dev/null", os.O_RDWR)
+            if nothing == fd:
+                os.set_inheritable(fd, True)
+            else:
+                os.dup2(nothing, fd)
+                os.close(nothing)
+            setattr(sys, name, open(fd, mode, closefd=False))  # noqa: SIM115 - stays open
 
 
 class KeptModules:

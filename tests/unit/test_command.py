@@ -92,3 +92,21 @@ def test_streams_may_be_closed_or_full(prefix: Path, sink: str) -> None:
     command = f"{prefix}/bin/orlop-runtime {sink}"
     done = subprocess.run(["sh", "-c", command], check=False, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (7, "")
+
+
+PROGRAM = Path(sys.executable).with_name("orlop")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_orlop_with_closed_streams(closed: str) -> None:
+    words = f"{PROGRAM} -H unix:///nowhere ps {closed}"
+    done = subprocess.run(["sh", "-c", words], check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("orlop: cannot connect") is ("2>&-" not in closed)
+    assert "Traceback" not in done.stderr
+
+
+def test_orlop_says_that_its_output_is_full() -> None:
+    words = f"{PROGRAM} context ls >/dev/full"
+    done = subprocess.run(["sh", "-c", words], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "orlop: cannot write: No space left on device\n")

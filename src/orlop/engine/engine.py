@@ -144,7 +144,7 @@ class Engine:
         await self.images.open()
         await self._observers.open()
         self._background.start(self._write_database(), "write the database")
-        self._background.start(self._settle_layers(), "write layers to the disk")
+        self._background.start(self._settle(), "write images to the disk")
 
     async def _write_database(self) -> None:
         """Keeps the database's log from growing for ever."""
@@ -153,11 +153,12 @@ class Engine:
             with contextlib.suppress(Unavailable):
                 await in_thread(self.database.checkpoint)
 
-    async def _settle_layers(self) -> None:
-        """Layers that were unpacked are on the disk, a little later."""
+    async def _settle(self) -> None:
+        """Images that were pulled are on the disk, a little later."""
         while True:
             await asyncio.sleep(_SETTLE_S)
             await in_thread(self._layers.settle)
+            await self.images.settle()
 
     async def close(self) -> None:
         """Lets go of everything; containers go on."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from orlop.records import Record
 
 if TYPE_CHECKING:
-    from orlop.intent.request import Pairs, Size, User
+    from orlop.intent.request import Size, User
 
 
 class ExecRequest(Record):
@@ -15,7 +15,8 @@ class ExecRequest(Record):
 
     Attributes:
         command: program and arguments.
-        environment: variables besides the container's; of one name the last counts.
+        environment: variables besides the container's; of one name the last counts, and None takes
+            away the container's.
         user: None for the container's own.
         directory: where it starts, a container path; "" for the container's own.
         terminal: it gets a terminal.
@@ -28,7 +29,7 @@ class ExecRequest(Record):
     """
 
     command: tuple[str, ...]
-    environment: Pairs = ()
+    environment: tuple[tuple[str, str | None], ...] = ()
     user: User | None = None
     directory: str = ""
     terminal: bool = False

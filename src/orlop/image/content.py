@@ -3,8 +3,12 @@
     DIRECTORY/sha256/HEX     a blob, never changed
     DIRECTORY/partial/...    blobs on their way, whose digests are known; a later try goes on there
     DIRECTORY/new/...        blobs that are being made, whose digests are not known yet
+    DIRECTORY/young/HEX      of a blob that may not be on the disk yet: since which boot
 
-- A blob appears by a rename, after its digest was checked and its bytes have reached the disk.
+- A blob appears by a rename, after its digest was checked. One that only this machine has was
+  written to the disk before. One that a registry has may be lost in a crash of the machine: it is
+  young until `settle`, and when the machine has started anew in between it is read once more, and
+  removed if it is damaged.
 - Digests are computed while bytes pass by, never by reading a blob once more.
 - A blob on its way can be read at the same time (`Ingest.reader`).
 - Who works with blobs that nothing refers to yet holds them (`hold`), so that they are not
@@ -26,6 +30,7 @@ from typing import TYPE_CHECKING
 
 from orlop.errors import InvalidArgument, NotFound, SyscallError, Unavailable
 from orlop.image import digest as digests
+from orlop.kernel.machine import boot_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,6 +40,7 @@ CHUNK = 1 << 20
 """Bytes that are moved at a time."""
 PARTIAL_KEPT_S = 7 * 24 * 3600
 """How long a blob that did not come whole is kept for another try."""
+_NO_BLOBS = ("partial", "new", "young")
 
 
 class WrongContent(Unavailable):
@@ -56,10 +62,11 @@ class ContentStore:
         self._lock = threading.Lock()
         self._held: collections.Counter[str] = collections.Counter()
         with _disk(directory):
-            for name in (digests.SHA256, "partial", "new"):
+            for name in (digests.SHA256, *_NO_BLOBS):
                 os.makedirs(f"{directory}/{name}", mode=0o700, exist_ok=True)
             for name in os.listdir(f"{directory}/new"):  # of an engine that is dead
                 os.unlink(f"{directory}/new/{name}")
+            self._check_young()
 
     def path(self, digest: str) -> str:
         """Where the blob is, or would be."""
@@ -101,13 +108,13 @@ class ContentStore:
         with self.open(digest) as blob:
             return blob.read()
 
-    def put(self, data: bytes) -> str:
-        """The data are a blob; returns its digest."""
+    def put(self, data: bytes, *, fetched: bool = False) -> str:
+        """The data are a blob; returns its digest. One that was fetched can be fetched again."""
         digest = digests.of(data)
         if not self.has(digest):
             with self.new() as blob:
                 blob.write(data)
-                blob.commit()
+                blob.commit(fetched=fetched)
         return digest
 
     @contextlib.contextmanager
@@ -170,7 +177,7 @@ class ContentStore:
     def all(self) -> Iterator[tuple[str, int]]:
         """All blobs: their digests and sizes."""
         for algorithm in sorted(os.listdir(self.directory)):
-            if algorithm in {"partial", "new"}:
+            if algorithm in _NO_BLOBS:
                 continue
             for entry in os.scandir(f"{self.directory}/{algorithm}"):
                 with contextlib.suppress(FileNotFoundError):
@@ -192,12 +199,52 @@ class ContentStore:
                     os.close(descriptor)
         return freed
 
-    def adopt(self, temporary: str, digest: str) -> None:
-        """A file of this store is the blob from now on; its bytes are on the disk already."""
+    def adopt(self, file: BinaryIO, temporary: str, digest: str, *, fetched: bool) -> None:
+        """A file of this store is the blob from now on, and on the disk unless it was fetched."""
         target = self.path(digest)
         os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
-        os.rename(temporary, target)
-        _sync_directory(os.path.dirname(target))
+        if fetched:
+            # A file system that does not keep this has not kept the later rename either.
+            with open(self._young_path(digest), "w") as mark:
+                mark.write(boot_id())
+            os.rename(temporary, target)
+        else:
+            os.fsync(file.fileno())
+            os.rename(temporary, target)
+            _sync_directory(os.path.dirname(target))
+
+    # --- what may not be on the disk yet ------------------------------------------------------
+
+    def settle(self) -> None:
+        """All blobs are on the disk: a crash of the machine takes none any more. Slow."""
+        with _disk(self.directory):
+            young = os.listdir(f"{self.directory}/young")
+            if young:
+                os.sync()
+            for name in young:
+                os.unlink(f"{self.directory}/young/{name}")
+
+    def _young_path(self, digest: str) -> str:
+        return f"{self.directory}/young/{'-'.join(digests.split(digest))}"
+
+    def _check_young(self) -> None:
+        """Blobs that a crash of the machine has damaged are gone; the others may be relied on."""
+        boot = boot_id()
+        for entry in tuple(os.scandir(f"{self.directory}/young")):
+            with open(entry.path) as mark:
+                if mark.read() == boot:
+                    continue
+            digest = entry.name.replace("-", ":", 1)
+            if self.has(digest) and not self._is_sound(digest):
+                os.unlink(self.path(digest))
+            os.unlink(entry.path)
+
+    def _is_sound(self, digest: str) -> bool:
+        found = digests.hasher(digest)
+        with self.open(digest) as blob:
+            while data := blob.read(CHUNK):
+                found.update(data)
+        return digests.finish(found) == digest
 
     def partial_path(self, digest: str) -> str:
         """Where the blob is while it is on its way."""
@@ -225,8 +272,12 @@ class NewBlob:
     def flush(self) -> None:
         """Nothing is kept back: this makes it a file to those who write into one."""
 
-    def commit(self, expected: str = "") -> str:
+    def commit(self, expected: str = "", *, fetched: bool = False) -> str:
         """All bytes were written: it is a blob of the store; returns its digest.
+
+        Args:
+            expected: what it has to be; "" for any.
+            fetched: it could be had again if the machine crashed now.
 
         Raises:
             InvalidArgument: it should have another one.
@@ -235,8 +286,7 @@ class NewBlob:
         if expected and digest != expected:
             raise InvalidArgument(f"the blob {expected} is damaged: it is {digest}")
         with _disk(self._path):
-            os.fsync(self._file.fileno())
-            self._store.adopt(self._path, digest)
+            self._store.adopt(self._file, self._path, digest, fetched=fetched)
         return digest
 
     def close(self) -> None:
@@ -337,8 +387,7 @@ class Ingest:
         self.verify()
         if not self.is_complete:
             with _disk(self._path):
-                os.fsync(self._file.fileno())
-                self._store.adopt(self._path, self.digest)
+                self._store.adopt(self._file, self._path, self.digest, fetched=True)
             self.is_complete = True
 
     def fail(self, error: BaseException) -> None:

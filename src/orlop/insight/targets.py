@@ -31,7 +31,7 @@ from orlop.runtime.state import Store, default_root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from orlop.insight.snapshot import Seen, Snapshot
@@ -239,18 +239,24 @@ def discover(roots: Sequence[str] = ()) -> tuple[Target, ...]:
 
 
 def orlop_containers(roots: Iterable[str]) -> dict[Identity, str]:
-    """The ids of orlop-runtime's containers by their first processes."""
-    found = {}
+    """The ids of orlop-runtime's containers that may be read, by their first processes."""
+    found: dict[Identity, str] = {}
     for root in roots:
-        store = Store(root)
-        for container in store.ids():
-            try:
-                state = store.open(container, lock=False).read()
-            except OrlopError:
-                continue  # it has just been deleted, or is being made
-            if state.process is not None:
-                found[state.process] = container
+        try:
+            found.update(_containers_of(Store(root)))
+        except PermissionDenied:  # another user's
+            continue
     return found
+
+
+def _containers_of(store: Store) -> Iterator[tuple[Identity, str]]:
+    for container in store.ids():
+        try:
+            state = store.open(container, lock=False).read()
+        except OrlopError:
+            continue  # it has just been deleted, or is being made
+        if state.process is not None:
+            yield state.process, container
 
 
 def targets_in(snapshot: Snapshot, containers: Mapping[Identity, str]) -> tuple[Target, ...]:

@@ -26,9 +26,11 @@ from orlop.decode import (
     u32,
 )
 from orlop.errors import InvalidArgument, NotFound, OrlopError, Unsupported
+from orlop.intent.preparation import MakeDirectory, WriteFile
 from orlop.intent.request import CdiDevice
 from orlop.kernel.cgroup.resources import DeviceRule, Resources
 from orlop.records import Record, fields, values
+from orlop.runtime.config_document import document
 from orlop.runtime.spec import Device, Hook, Hooks, Mount, NetDevice, Process
 
 TYPE_CHECKING = False
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from orlop.intent.draft import Draft
+    from orlop.intent.preparation import Preparation
     from orlop.intent.request import Gpus
     from orlop.runtime.spec import Spec
 
@@ -371,7 +374,20 @@ def with_cdi_devices(draft: Draft, spec: Spec) -> Spec:
             raise Unsupported(f"{cause}: intelRdt", needs="the resctrl file system")
         spec = _applied(draft, spec, _without(edits, done), cause)
         done = joined((done, edits))
+    if done.hooks:
+        draft.preparations += _for_hooks(draft, spec)
     return spec
+
+
+def _for_hooks(draft: Draft, spec: Spec) -> Iterator[Preparation]:
+    """Hooks find the root by the path that config.json has, and config.json in the bundle.
+
+    See: OCI runtime-spec, runtime.md "State"; libnvidia-container's and nvidia-cdi-hook's hooks.
+    """
+    if spec.root is not None:
+        yield MakeDirectory(spec.root.path)
+    yield MakeDirectory(draft.directory, 0o710)
+    yield WriteFile(f"{draft.directory}/config.json", jsontext.dumps(document(spec)))
 
 
 def _without(edits: Edits, done: Edits) -> Edits:
@@ -400,7 +416,7 @@ def _applied(draft: Draft, spec: Spec, edits: Edits, cause: str) -> Spec:
     _note(draft, spec, edits, devices, cause)
     return spec.replace(
         process=process.replace(
-            env=(*process.env, *edits.env),
+            env=_with_env(draft, process.env, edits.env, cause),
             user=process.user.replace(additional_gids=tuple(dict.fromkeys(gids))),
         ),
         mounts=(*spec.mounts, *mounts),
@@ -430,6 +446,19 @@ def _replaced(devices: tuple[Device, ...], nodes: tuple[Device, ...]) -> tuple[D
     return (*(device for device in devices if device.path not in paths), *nodes)
 
 
+def _with_env(
+    draft: Draft, env: tuple[str, ...], new: tuple[str, ...], cause: str
+) -> tuple[str, ...]:
+    """The variables with the new ones, each in the place of one of its name."""
+    places = {pair.partition("=")[0]: place for place, pair in enumerate(env)}
+    found = list(env)
+    for pair in new:
+        place = places.setdefault(pair.partition("=")[0], len(found))
+        found[place : place + 1] = [pair]
+        draft.note(f"process.env[{place}]", cause)
+    return tuple(found)
+
+
 def _with_hooks(hooks: Hooks, edits: tuple[HookEdit, ...]) -> Hooks:
     for edit in edits:
         kind = _HOOKS[edit.hook_name]
@@ -440,9 +469,6 @@ def _with_hooks(hooks: Hooks, edits: tuple[HookEdit, ...]) -> Hooks:
 
 def _note(draft: Draft, spec: Spec, edits: Edits, devices: tuple[Device, ...], cause: str) -> None:
     """Remembers what has caused what is added."""
-    env = len(spec.process.env) if spec.process else 0
-    for index in range(len(edits.env)):
-        draft.note(f"process.env[{env + index}]", cause)
     for index in range(len(edits.mounts)):
         draft.note(f"mounts[{len(spec.mounts) + index}]", cause)
     for index in range(len(devices) - len(edits.device_nodes), len(devices)):

@@ -8,6 +8,12 @@ _SUMMED = 8
 """Fields of /proc/stat that add up to all time: guest time is in user time already."""
 
 
+def boot_id() -> str:
+    """Another one since each start of the machine. See: proc_sys_kernel(5), random/boot_id."""
+    with open("/proc/sys/kernel/random/boot_id") as file:
+        return file.read().strip()
+
+
 def cpu_time_ns() -> int:
     """Time that all CPUs together have spent since boot, idle time too, to a hundredth of a second.
 

@@ -42,10 +42,8 @@ _ACT_KIND, _ACT_OPTIONS, _MIRRED_PARMS = 1, 2, 2
 _STOLEN, _EGRESS_REDIRECT = 4, 1
 _ALL_PROTOCOLS = 0x0300  # ETH_P_ALL in network order
 _FIRST, _SECOND = 1 << 16, 2 << 16
-_IMPAIRED, _BELOW_IMPAIRED = (
-    3 << 16,
-    3 << 16 | 1,
-)  # a handle of its own: one that stays keeps its kind
+# A handle of its own: a queue whose handle stays keeps its kind.
+_IMPAIRED, _BELOW_IMPAIRED = 3 << 16, 3 << 16 | 1
 _NETEM_PACKETS, _NETEM_LATENCY64 = 1000, 10
 _MOST_U32 = (1 << 32) - 1
 _LATENCY_S = 0.05

@@ -20,7 +20,14 @@ import fcntl
 import os
 
 from orlop import jsontext
-from orlop.errors import AlreadyExists, InvalidArgument, NotFound, SyscallError, Unavailable
+from orlop.errors import (
+    AlreadyExists,
+    InvalidArgument,
+    NotFound,
+    PermissionDenied,
+    SyscallError,
+    Unavailable,
+)
 from orlop.kernel.process import Identity
 from orlop.records import Record
 
@@ -91,11 +98,19 @@ class Store:
         self.root = os.path.abspath(root)
 
     def ids(self) -> Iterator[str]:
-        """The ids of all containers, sorted."""
+        """The ids of all containers, sorted.
+
+        Raises:
+            PermissionDenied: the root may not be read.
+        """
         try:
             names = sorted(os.listdir(self.root))
         except FileNotFoundError:
             return
+        except PermissionError:
+            raise PermissionDenied(
+                f"{self.root} may not be read", hint="it is another user's"
+            ) from None
         for name in names:
             if os.path.exists(os.path.join(self.root, name, "state.json")):
                 yield name

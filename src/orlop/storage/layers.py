@@ -23,6 +23,7 @@ import os
 import threading
 
 from orlop.errors import NotFound, SyscallError
+from orlop.kernel.machine import boot_id
 from orlop.records import Record, fields, values
 from orlop.storage import removal
 from orlop.storage.decompress import Ahead, decompressed, hashed
@@ -173,7 +174,7 @@ class LayerStore:
             if diff_id and found != diff_id:
                 raise ArchiveError(f"the layer is {found}, not {diff_id} as its image says")
             implicit = tuple(map(os.fsdecode, done.implicit))
-            layer = Layer(found, "", done.size, done.files, implicit, _boot())
+            layer = Layer(found, "", done.size, done.files, implicit, boot_id())
             return self._commit(path, layer)
 
     def adopt(self, diff_id: str, of: tuple[str, ...], fill: Callable[[int], None]) -> Layer:
@@ -192,7 +193,7 @@ class LayerStore:
             return known
         with self._new_directory() as (path, tree):
             fill(tree)
-            return self._commit(path, Layer(diff_id, "", 0, 0, (), _boot(), of))
+            return self._commit(path, Layer(diff_id, "", 0, 0, (), boot_id(), of))
 
     def remove(self, diff_id: str) -> int:
         """The layer is gone, if it was there; returns how many bytes its files had.
@@ -231,7 +232,7 @@ class LayerStore:
 
     def _scan(self) -> Iterator[Layer]:
         """The layers that there are; leftovers are removed."""
-        boot = _boot()
+        boot = boot_id()
         for name in sorted(os.listdir(self.root)):
             path = f"{self.root}/{name}"
             layer = None if name.startswith(_NEW) else _read_facts(path, name)
@@ -305,8 +306,3 @@ def _remove(path: str) -> None:
         removal.remove_path(path)
     except OSError as error:
         raise SyscallError("remove", error.errno or 0, path) from error
-
-
-def _boot() -> str:
-    with open("/proc/sys/kernel/random/boot_id") as file:
-        return file.read().strip()

@@ -346,7 +346,8 @@ class TestFiles:
         assert (workspace / "back").read_text() == "content"
         engine.docker("cp", f"{web}:/nothing", workspace).refused("/nothing")
         nowhere = engine.docker("cp", workspace / "d/file", f"{web}:/nothing/").refused()
-        assert nowhere.err == "no such directory\n"  # and no word of a broken pipe
+        # docker's own writer may have noticed before that nobody wants what it packs.
+        assert nowhere.err.splitlines()[-1] == "no such directory"
         kinds = engine.docker("cp", workspace / "d/file", f"{web}:/etc/passwd/x").refused()
         assert "level=error" not in kinds.err
 

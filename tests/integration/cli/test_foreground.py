@@ -274,6 +274,12 @@ class TestExec:
         done = orlop("exec", *words, "echo $A; pwd; id -u; id -g").ok()
         assert done.lines() == ["b", "/tmp", "33", "44"]
 
+    def test_a_variable_that_nobody_has_set_is_taken_away(self, orlop: Orlop) -> None:
+        orlop.start("--name", "db", "-e", "COLOUR=red", "--", "sleep", "1000")
+        words = ["-e", "COLOUR", "-e", "EMPTY=", "db", "sh", "-c"]
+        done = orlop("exec", *words, 'echo "${COLOUR-none}:${EMPTY-none}"').ok()
+        assert done.out == "none:\n"
+
     def test_in_the_background(self, orlop: Orlop) -> None:
         assert orlop("exec", "-d", "web", "touch", "/tmp/done").ok().out == ""
         eventually(lambda: orlop("exec", "web", "test", "-e", "/tmp/done").status == 0, "the file")

@@ -375,6 +375,23 @@ class TestWaiting:
         assert live(work()) == {2}
 
 
+def test_a_signal_waits_for_a_start(live: Live) -> None:
+    key = live.create("sleep 100")
+
+    async def main() -> None:
+        with live.containers.attaching(key):  # for which the start waits
+            start = asyncio.ensure_future(live.containers.start(key))
+            await asyncio.wait({start}, timeout=0.05)
+            kill = asyncio.ensure_future(live.containers.kill(key))
+            done, _ = await asyncio.wait({kill}, timeout=0.05)
+            assert not done
+        await start
+        await kill
+
+    live(main())
+    assert live.end(key) == 137
+
+
 class TestSharing:
     def test_namespaces_of_another(self, live: Live) -> None:
         owner = live.run("echo shared > /dev/shm/x; sleep 100", "--name db --ipc shareable")
@@ -384,6 +401,18 @@ class TestSharing:
             links = {os.readlink(f"/proc/{live.get(k).state.pid}/ns/{kind}") for k in (owner, key)}
             assert len(links) == 1, kind
         live.until(lambda: "shared" in live.log(key))
+
+    def test_the_host_name_of_another(self, live: Live) -> None:
+        live.run("sleep 100", "--name db --hostname database")
+        key = live.run("hostname; cat /etc/hostname", "--network container:db")
+        assert live.end(key) == 0
+        assert live.log(key).count("database") == 2
+        unnamed = live.run("sleep 100", "--name web")
+        key = live.run("hostname", "--network container:web")
+        live.end(key)
+        assert unnamed[:12] in live.log(key)
+        with pytest.raises(InvalidArgument, match="host name"):
+            live.create("true", "--network container:db --hostname other")
 
     def test_one_that_does_not_share(self, live: Live) -> None:
         live.run("sleep 100", "--name db")

@@ -12,7 +12,7 @@ import pytest
 
 from orlop.faces.cli.verbs import CONTAINERS, ENGINE, IMAGES, OF_GROUP
 from orlop.options import FLAG
-from orlop.program import load
+from orlop.program import load, load_verb
 
 pytestmark = [pytest.mark.requires_docker]
 
@@ -62,7 +62,7 @@ def modules() -> dict[str, ModuleType]:
     for group, entry in OF_GROUP.items():
         for verb in entry.own:
             if f"{group} {verb}" not in OWN:
-                found[f"{group} {verb}"] = load(f"orlop.faces.cli.{group}.{verb}_")
+                found[f"{group} {verb}"] = load_verb(f"orlop.faces.cli.{group}", verb)
     return found
 
 

@@ -410,7 +410,6 @@ def test_rules_that_somebody_flushes_are_made_again(engine: Engine) -> None:
     ).ok()
     eventually(lambda: reached(18084) or None, "the port to be reached")
     execute(["nft", "flush", "ruleset"]).ok()
-    assert not reached(18084)
     eventually(lambda: reached(18084) or None, "the rules to be made again")
 
 

@@ -79,7 +79,9 @@ def test_late_and_lossy(site: Site) -> None:
     rates.apply(site.socket, "olt1", Rates(loss_ppm=300_000))
     assert COUNT * 0.6 < arrived(two, one) < COUNT * 0.8  # five standard deviations
     assert arrived(one, two) == COUNT
-    rates.apply(site.socket, "olt1", Rates(received=10_000_000, delay_ns=DELAY_MS * 10**6))
+    both = Rates(received=10_000_000, delay_ns=DELAY_MS * 10**6)
+    rates.apply(site.socket, "olt1", both)
+    assert rates.differences(both, rates.read(site.socket, ["olt1"])["olt1"]) == ()
     assert min(round_trips(two, "10.50.0.2")) >= DELAY_MS
     shown = subprocess.run(
         ["tc", "qdisc", "show", "dev", "olt1"], check=True, capture_output=True, text=True

@@ -68,7 +68,7 @@ def _without(data: bytes) -> list[tuple[object, ...]]:
 
 
 def test_its_defaults(live: Live, base: str) -> None:
-    key = made(live, base, "true", "-e B=2 -l a=b -w /tmp -u tester -v /data")
+    key = made(live, base, "true", "-e B=2 -l a=b -w /tmp -u tester -v /data -v named:/named")
     image = commit(live, key, ref="derived", changes=('CMD ["top"]', "EXPOSE 80"))
     resolved = live(live.engine.images.resolve("derived"))
     assert resolved.id == image

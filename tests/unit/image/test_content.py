@@ -78,7 +78,50 @@ def test_a_blob_comes_in_pieces(store: ContentStore) -> None:
             ingest.write(DATA[at : at + 1000])
         ingest.commit()
     assert store.read(DIGEST) == DATA
+    store.settle()
     assert len(files(store)) == 1
+
+
+class TestYoung:
+    """Blobs that were fetched, and may not have reached the disk when the machine crashes."""
+
+    @pytest.fixture
+    def path(self, store: ContentStore) -> Path:
+        store.put(DATA, fetched=True)
+        return Path(store.path(DIGEST))
+
+    def crash(self, store: ContentStore, monkeypatch: pytest.MonkeyPatch) -> ContentStore:
+        """The store after another start of the machine."""
+        monkeypatch.setattr("orlop.image.content.boot_id", lambda: "another")
+        return ContentStore(store.directory)
+
+    def test_a_damaged_one_is_gone_after_a_crash(
+        self, store: ContentStore, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path.write_bytes(bytes(len(DATA)))
+        assert ContentStore(store.directory).has(DIGEST)  # of the engine alone
+        assert files(self.crash(store, monkeypatch)) == []
+
+    def test_a_sound_one_stays(
+        self, store: ContentStore, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        after = self.crash(store, monkeypatch)
+        assert after.read(DIGEST) == DATA
+        assert files(after) == [f"sha256/{path.name}"]
+
+    def test_one_that_is_settled_is_not_read_again(
+        self, store: ContentStore, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store.settle()
+        path.write_bytes(bytes(len(DATA)))
+        assert self.crash(store, monkeypatch).has(DIGEST)
+
+    def test_one_that_was_removed_meanwhile(
+        self, store: ContentStore, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store.remove(DIGEST)
+        assert not path.exists()
+        assert files(self.crash(store, monkeypatch)) == []
 
 
 def test_a_blob_goes_on_where_it_broke_off(store: ContentStore) -> None:

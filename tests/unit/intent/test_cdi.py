@@ -19,6 +19,7 @@ from orlop.intent.cdi import (
 )
 from orlop.intent.compose import Composed, compose
 from orlop.intent.flags import parse_run
+from orlop.intent.preparation import MakeDirectory, WriteFile
 from orlop.intent.request import Gpus
 from orlop.kernel.cgroup.resources import DeviceRule
 from orlop.runtime.spec import Device, Hook, Mount, NetDevice
@@ -105,6 +106,19 @@ class TestEdits:
         assert process is not None
         assert process.env[-2:] == ("VENDOR=1", "TWO=2")  # what both need is there once
         assert 44 in process.user.additional_gids
+
+    def test_a_variable_takes_the_place_of_one_of_its_name(self) -> None:
+        process = composed("-e VENDOR=0 -e A=1 --device vendor.com/net=two").spec.process
+        assert process is not None
+        assert process.env[-3:] == ("VENDOR=1", "A=1", "TWO=2")
+
+    def test_hooks_find_the_root_and_the_configuration(self) -> None:
+        name = f"{self.MADE.directory}/config.json"
+        written = {s.path: s.text for s in self.MADE.preparations if isinstance(s, WriteFile)}
+        root = json.loads(written[name])["root"]["path"]
+        assert MakeDirectory(root) in self.MADE.preparations
+        plain = composed("--device vendor.com/net=two")
+        assert not any(step.path.endswith("config.json") for step in plain.preparations)
 
     def test_nodes_are_those_of_the_host_unless_they_say_otherwise(self) -> None:
         assert self.MADE.spec.linux.devices == (

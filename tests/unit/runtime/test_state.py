@@ -10,7 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from orlop.errors import AlreadyExists, InvalidArgument, NotFound, SyscallError, Unavailable
+from orlop.errors import (
+    AlreadyExists,
+    InvalidArgument,
+    NotFound,
+    PermissionDenied,
+    SyscallError,
+    Unavailable,
+)
+from orlop.insight.targets import orlop_containers
 from orlop.kernel.process import Identity
 from orlop.runtime.state import Directory, State, Store, check_id
 
@@ -213,3 +221,13 @@ class TestRemoval:
         with store.open("c") as directory:
             directory.remove()
         assert os.listdir(tmp_path) == []
+
+
+def test_of_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: str) -> list[str]:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    with pytest.raises(PermissionDenied, match="may not be read"):
+        list(Store(str(tmp_path)).ids())
+    assert orlop_containers((str(tmp_path),)) == {}

@@ -98,7 +98,8 @@ def config_of(container: Container) -> ImageConfig:
     """What containers of the new image get by default: what this one has."""
     request, image = container.request, container.image.config
     ports = tuple(f"{port.port}/{port.protocol}" for port in request.ports)
-    volumes = tuple(m.target for m in request.mounts if isinstance(m, Volume))
+    # A named volume is the container's own affair, as a directory of the host is.
+    volumes = tuple(m.target for m in request.mounts if m == Volume("", m.target))
     changes: dict[str, object] = {
         "environment": tuple(f"{n}={v}" for n, v in request.environment if v is not None),
         "entrypoint": request.entrypoint,

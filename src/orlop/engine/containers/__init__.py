@@ -6,6 +6,7 @@ nobody else's trouble. Reading (`get`, `all`) never waits.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -51,7 +52,6 @@ from orlop.errors import InvalidArgument, NotFound, OrlopError, Unavailable, Wro
 from orlop.launch.shim import Shim
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Awaitable, Callable, Iterator
 
     from orlop.engine.attachment import Attachment
@@ -70,6 +70,7 @@ __all__ = ["Containers", "Created", "Ended", "LastStart", "Pruned", "Size", "Wai
 
 _T = TypeVar("_T")
 _DEADLINE_S = 120.0
+_STARTING_S = 10.0
 _log = logging.getLogger(__name__)
 
 
@@ -274,13 +275,22 @@ class Containers:
         self._events.publish(events.of_container(self._roster.get(container.id), "restart"))
 
     async def kill(self, ref: str, signal: int = 9) -> None:
-        """Its first process gets a signal.
+        """Its first process gets a signal; a start that is underway is waited for.
+
+        Its program may have said something before the start has ended, and whoever heard that may
+        take it to run.
 
         Raises:
             NotFound: there is no such container.
             WrongState: it does not run.
         """
-        await self._stopper.kill(self._roster.get(ref), signal)
+        container = self._roster.get(ref)
+        lock = self._roster.lock(container.id)
+        if self._runs.find(container.id) is None and lock.locked():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_STARTING_S), lock:
+                    pass
+        await self._stopper.kill(self._roster.get(container.id), signal)
 
     async def pause(self, ref: str) -> None:
         """Its processes stand still.

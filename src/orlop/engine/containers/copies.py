@@ -64,10 +64,11 @@ class Copies:
             SyscallError: something cannot be read or made.
         """
         needs = "overlays, and containers here get copies (--storage-driver)"
+        hint = "be root" if os.geteuid() else "take a data root on another file system"
         if isinstance(container.request.image, HostImage):
-            raise Unsupported("the image `host`", needs=needs)
+            raise Unsupported("the image `host`", needs=needs, hint=hint)
         if isinstance(container.request.writable, InMemory):
-            raise Unsupported("a root in memory", needs=needs)
+            raise Unsupported("a root in memory", needs=needs, hint=hint)
         await in_thread(_make, container)
 
 

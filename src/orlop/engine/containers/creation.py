@@ -12,6 +12,7 @@ from orlop.engine.container import CREATED, REMOVING, Container, MountPoint
 from orlop.engine.containers.answers import Created
 from orlop.engine.containers.composing import placed_image
 from orlop.engine.containers.copies import Copies
+from orlop.engine.containers.joining import with_host_name
 from orlop.engine.containers.names import check_name, random_name
 from orlop.engine.logs.options import choose
 from orlop.errors import InternalError, InvalidArgument, NotFound
@@ -63,7 +64,8 @@ class Creator:
             image_text(request.image), platform or request.handling.platform
         )
         try:
-            request = with_image(with_volumes_from(request, self._roster), image.config)
+            request = with_host_name(with_volumes_from(request, self._roster), self._roster)
+            request = with_image(request, image.config)
             if image.lowers:
                 check_program(request)
             return await self._written_down(self._described(name, request, image))

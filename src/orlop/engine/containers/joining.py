@@ -14,10 +14,11 @@ from orlop.kernel.process import is_alive
 if TYPE_CHECKING:
     from orlop.engine.container import Container
     from orlop.engine.containers.roster import Roster
-    from orlop.intent.request import Namespaces
+    from orlop.intent.request import Namespaces, Request
     from orlop.runtime.state import Store
 
 _KINDS = ("pid", "ipc")
+_SHORT_ID = 12
 
 
 def checked_namespaces(namespaces: Namespaces, roster: Roster) -> Namespaces:
@@ -48,6 +49,28 @@ def _check_shared(kind: str, other: Container) -> None:
             f"container {other.name!r} does not share its IPC namespace",
             hint="make it with --ipc shareable",
         )
+
+
+def with_host_name(request: Request, roster: Roster) -> Request:
+    """In another container's network it has that one's host name, too, as in /etc/hosts there.
+
+    Raises:
+        NotFound: there is no such container.
+        InvalidArgument: it is to have another one.
+    """
+    first = request.namespaces.networks[0] if request.namespaces.networks else None
+    if not isinstance(first, OfContainer) or isinstance(request.namespaces.uts, Host):
+        return request
+    if request.hostname:
+        raise InvalidArgument(
+            f"a container in the network of {first.ref!r} has its host name",
+            hint=f"leave out {request.hostname!r}",
+        )
+    other = roster.get(first.ref)
+    shown = other.request.namespaces
+    if isinstance(shown.uts, Host) or isinstance(shown.networks[0], Host):
+        return request.replace(hostname=other.request.hostname or os.uname().nodename)
+    return request.replace(hostname=other.request.hostname or other.id[:_SHORT_ID])
 
 
 class Joined:

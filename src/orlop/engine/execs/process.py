@@ -33,7 +33,8 @@ def check(request: ExecRequest) -> None:
         raise InvalidArgument("cannot exec: no command is given")
     if request.directory and not request.directory.startswith("/"):
         raise InvalidArgument(f"cannot exec in {request.directory!r}: the path is not absolute")
-    if any("\0" in word for word in (*request.command, *sum(request.environment, ()))):
+    words = (*request.command, *(word for pair in request.environment for word in pair if word))
+    if any("\0" in word for word in words):
         raise InvalidArgument("cannot exec: a word has a zero byte in it")
     parse_detach_keys(request.detach_keys)
 
@@ -63,13 +64,13 @@ def process_of(container: Container, own: spec.Spec, request: ExecRequest) -> sp
 
 def _environment(first: spec.Process, request: ExecRequest) -> tuple[str, ...]:
     """The container's variables, changed and added to; without HOME, which is the user's."""
-    known = dict(pair.partition("=")[::2] for pair in first.env)
+    known: dict[str, str | None] = dict(pair.partition("=")[::2] for pair in first.env)
     if request.user is not None:
         known.pop("HOME", None)
     if request.terminal:
         known.setdefault("TERM", TERM)
-    known |= dict(request.environment)
-    return tuple(f"{name}={value}" for name, value in known.items())
+    asked = known | dict(request.environment)
+    return tuple(f"{name}={value}" for name, value in asked.items() if value is not None)
 
 
 def _user(container: Container, first: spec.Process, request: ExecRequest) -> spec.User:

@@ -151,6 +151,10 @@ class Images:
         await self._transfers.close()
         self._client.close()
 
+    async def settle(self) -> None:
+        """Blobs are on the disk: a crash of the machine takes none of them any more. Slow."""
+        await in_thread(self._content.settle)
+
     # --- for containers -----------------------------------------------------------------------
 
     async def resolve(self, ref: str, platform: str = "") -> ResolvedImage:

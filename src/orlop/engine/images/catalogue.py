@@ -320,7 +320,11 @@ class Catalogue:
         for digest, data in ((manifest_digest, manifest.raw), (image_id, raw)):
             if not digests.fits(digest, data):
                 raise InvalidArgument(f"the blob {digest} is damaged")
-        return Image(image_id, manifest, documents.parse(raw))
+        image = Image(image_id, manifest, documents.parse(raw))
+        for digest in image.blobs:
+            if not self._content.has(digest):
+                raise NotFound("blob", digest)
+        return image
 
 
 def check_depth(document: ImageDocument) -> None:

@@ -132,8 +132,8 @@ class Puller:
         with self._content.hold(found.names):
             while True:
                 await self._bring(layers, name, auth, progress)
-                await in_thread(self._content.put, found.manifest.raw)
-                await in_thread(self._content.put, found.raw_document)
+                await in_thread(self._content.put, found.manifest.raw, fetched=True)
+                await in_thread(self._content.put, found.raw_document, fetched=True)
                 async with self._collector.entering():
                     if self._collector.is_whole(found.blobs, found.document.diff_ids):
                         return self._enter(name, found, progress)

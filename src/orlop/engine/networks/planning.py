@@ -280,24 +280,32 @@ def bindings_of(
         Conflict: a port is in use; who has it is said where that is known.
         Unavailable: none is left.
     """
-    found: list[Binding] = []
-    for port in asked:
-        found.append(_binding(port, port.host_ip or host_ip, [*used, *found]))
+    taken: _Taken = {}
+    for binding in used:
+        _take(taken, binding)
+    found = [_take(taken, _binding(port, port.host_ip or host_ip, taken)) for port in asked]
     published = {(port.port, port.protocol) for port in found}
-    for port in exposed:
-        if (port.port, port.protocol) not in published:
-            found.append(_binding(port, host_ip, [*used, *found]))
-    return tuple(found)
+    more = [port for port in exposed if (port.port, port.protocol) not in published]
+    return (*found, *(_take(taken, _binding(port, host_ip, taken)) for port in more))
 
 
-def _binding(port: Port, host_ip: str, used: Collection[Binding]) -> Binding:
+_Taken = dict[tuple[str, int], list[str]]
+"""The addresses at which others have a port of the host, by protocol and port."""
+
+
+def _take(taken: _Taken, binding: Binding) -> Binding:
+    taken.setdefault((binding.protocol, binding.host_port), []).append(binding.host_ip)
+    return binding
+
+
+def _binding(port: Port, host_ip: str, taken: _Taken) -> Binding:
     host_ip = "" if host_ip in ("0.0.0.0", "::") else host_ip  # noqa: S104
     if port.host_port is None:
         choices: Iterable[int] = _any_port()
     else:
         choices = range(port.host_port, (port.last_host_port or port.host_port) + 1)
     for choice in choices:
-        if _is_free(port.protocol, host_ip, choice, used):
+        if _is_free(port.protocol, host_ip, choice, taken):
             return Binding(port.port, port.protocol, host_ip, choice)
     if port.host_port is None:
         raise Unavailable(f"no port of the host is left for {port.port}/{port.protocol}")
@@ -314,9 +322,8 @@ def _any_port() -> Iterable[int]:
     return (_FIRST_PORT + (start + step) % _PORTS for step in range(_PORTS))
 
 
-def _is_free(protocol: str, host_ip: str, port: int, used: Collection[Binding]) -> bool:
-    for other in used:
-        same = other.protocol == protocol and other.host_port == port
-        if same and (not host_ip or not other.host_ip or host_ip == other.host_ip):
+def _is_free(protocol: str, host_ip: str, port: int, taken: _Taken) -> bool:
+    for other in taken.get((protocol, port), ()):
+        if not host_ip or not other or host_ip == other:
             return False
     return ports.is_free(protocol, host_ip, port)

@@ -84,10 +84,14 @@ class NameService:
         loop = asyncio.get_running_loop()
         self._clients[client.container] = client
         loop.add_reader(client.sockets.udp, self._datagrams, client)
-        self._servers[client.container] = await asyncio.start_server(
+        # Known before it listens, which takes a turn of the loop in which the container may end: if
+        # a socket is closed in its back, the loop takes the next with that number for it.
+        server = self._servers[client.container] = await asyncio.start_server(
             lambda reader, writer: self._connection(client, reader, writer),
             sock=client.sockets.tcp,
+            start_serving=False,
         )
+        await server.start_serving()
 
     def stop(self, container: str) -> None:
         """It is not answered any more."""

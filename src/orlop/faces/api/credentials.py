@@ -50,7 +50,7 @@ def from_header(request: BaseRequest) -> Credentials:
         InvalidArgument: the header cannot be read.
     """
     text = request.headers.get(AUTH_HEADER, "")
-    if not text:
+    if text in ("", "null"):  # older clients in Java write the latter
         return Credentials()
     try:
         body = bodies.decode(_decoded(text), AuthConfig)

@@ -8,11 +8,12 @@ One module a verb (`orlop.faces.cli.VERB_`), as `orlop.program` describes it, an
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
 from orlop import __version__
-from orlop.errors import InternalError, InvalidArgument, OrlopError
+from orlop.errors import InternalError, InvalidArgument, OrlopError, Unavailable
 from orlop.faces.cli.exit_codes import FAILED, INTERRUPTED, status_of
 from orlop.faces.cli.notes import complain
 from orlop.faces.cli.screen import Screen
@@ -50,6 +51,7 @@ _PROGRAM = Program(
     topics=tuple((title, tuple(verbs)) for title, verbs in TOPICS),
     elsewhere=ELSEWHERE,
 )
+_CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _COMPLETE, _HELP = "__complete", "help"
 _VARIABLES = {"host": "ORLOP_HOST", "context": "ORLOP_CONTEXT", "config": "DOCKER_CONFIG"}
 
@@ -73,7 +75,8 @@ def main(words: Sequence[str] | None = None) -> int:
         if given.flag("help") or not given.words or given.words[0] == _HELP:
             print(_PROGRAM.help())
             return 0
-        return _perform(*given.words)
+        status = _perform(*given.words)
+        sys.stdout.flush()
     except OrlopError as error:
         return failed(error, FAILED)
     except KeyboardInterrupt:
@@ -83,7 +86,10 @@ def main(words: Sequence[str] | None = None) -> int:
     except Exception as error:  # the last resort: a bug, shown without a traceback
         if debug:
             raise
+        if isinstance(error, OSError) and error.errno in _CANNOT_WRITE:
+            return failed(Unavailable(f"cannot write: {error.strerror}"), FAILED)
         return failed(InternalError(f"internal error: {type(error).__name__}: {error}"), FAILED)
+    return status
 
 
 def _complete(words: Sequence[str]) -> int:
@@ -119,6 +125,9 @@ def _perform(verb: str, *words: str) -> int:
 
 def failed(error: OrlopError, otherwise: int) -> int:
     """Says what went wrong; returns the exit status, `otherwise` if the error has none."""
-    sys.stdout.flush()
+    try:  # noqa: SIM105 - contextlib costs 4 ms to import
+        sys.stdout.flush()
+    except OSError:  # it was this that failed
+        pass
     complain(error)
     return status_of(error, otherwise)

@@ -85,23 +85,3 @@ def _read(limit: Limit, text: str) -> int | str:
         return limit.read(text)
     except InvalidArgument as error:
         raise InvalidArgument(f"--{limit.name}: {text!r} {error.message}") from None
-
-
-def amount(number: float | None, unit: str) -> str:
-    """An amount as people write it: 256m for bytes; "-" if it is not known."""
-    if number is None:
-        return "-"
-    if unit.startswith("bytes"):
-        return _size(number) + unit.removeprefix("bytes")
-    return f"{number:g}"
-
-
-def _size(number: float) -> str:
-    """Exact if it is a whole number of some unit, else rounded to one digit."""
-    exact = units.show_size(int(number))
-    if len(exact) <= 4:
-        return exact
-    for letter, power in (("g", 30), ("m", 20), ("k", 10)):
-        if number >= 1 << power:
-            return f"{number / (1 << power):.1f}{letter}"
-    return exact

@@ -19,8 +19,10 @@ from orlop.engine.container import (
 from orlop.engine.engine import Engine
 from orlop.errors import InvalidArgument, NotFound
 from orlop.faces.api import filters
+from orlop.faces.api.rendering.networks import port_rows
 from orlop.faces.api.rendering.state import state_document, status_text
 from orlop.faces.api.resources.containers.listing import ListQuery, select
+from orlop.intent.flags import parse_run
 from orlop.intent.request import Host, HostImage, Namespaces, NoNetwork, Port, Request
 from tests.unit.faces.api.serving import SECOND, FakeEngine, ask, container
 
@@ -156,6 +158,14 @@ def test_state_of_inspect() -> None:
     assert found["FinishedAt"] == "0001-01-01T00:00:00Z"
 
 
+def test_ports_are_those_of_a_network_of_its_own() -> None:
+    request = parse_run(["--expose", "80", "host"])
+    running = container("x", 1, request=request, state=State("running", pid=3))
+    assert port_rows(running, ()) == [{"PrivatePort": 80, "Type": "tcp"}]
+    none = parse_run(["--expose", "80", "--network", "none", "host"])
+    assert port_rows(running.replace(request=none), ()) == []
+
+
 def test_rows(tmp_path: Path) -> None:
     status, rows = ask(tmp_path, engine(), "GET", "/v1.47/containers/json?all=1")
     assert status == 200
@@ -164,7 +174,7 @@ def test_rows(tmp_path: Path) -> None:
     assert row["HostConfig"] == {"NetworkMode": "host"}
     assert list(row["NetworkSettings"]["Networks"]) == ["host"]
     assert row["Created"] == 1
-    assert row["Ports"][0] == {"PrivatePort": 80, "Type": "tcp"}
+    assert row["Ports"] == []  # it has the host's network
     assert row["Mounts"][0]["Name"] == "vol"
     assert row["Labels"] == {"a": "1", "b": "2"}
     assert rows[-2]["Command"] == "sh -c 'exit 3'"

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from orlop.errors import InvalidArgument
-from orlop.faces.api.rendering.times import NEVER, human, moment, rfc3339
+from orlop.faces.api.rendering.times import NEVER, human, moment, rfc3339, stamp
 
 SECOND = 1_000_000_000
 MINUTE, HOUR = 60 * SECOND, 3600 * SECOND
@@ -23,6 +23,19 @@ DAY = 24 * HOUR
 )
 def test_rfc3339(at_ns: int, text: str) -> None:
     assert rfc3339(at_ns) == text
+
+
+@pytest.mark.parametrize(
+    ("at_ns", "text"),
+    [
+        (0, "1970-01-01T00:00:00Z"),
+        (-SECOND, "1969-12-31T23:59:59Z"),
+        (2**62 * SECOND, "9999-12-31T23:59:59Z"),
+        (-(2**62) * SECOND, "1000-01-01T00:00:00Z"),
+    ],
+)
+def test_times_of_files(at_ns: int, text: str) -> None:
+    assert stamp(at_ns) == text
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from orlop.errors import InvalidArgument
 from orlop.insight.byhand.asking import new_namespaces
-from orlop.insight.byhand.limits import LIMITS, amount, resources
+from orlop.insight.byhand.limits import LIMITS, resources
 from orlop.insight.byhand.places import check_name, kept, kinds_of
 from orlop.insight.byhand.sources import Source, parse_source
 from orlop.kernel.cgroup.resources import BlockIo, Cpu, Memory, Resources
@@ -129,21 +129,3 @@ def test_every_limit_has_a_field() -> None:
     for limit in LIMITS:
         fields = (limit.section or Resources).__record_fields__
         assert limit.field in fields
-
-
-@pytest.mark.parametrize(
-    ("number", "unit", "text"),
-    [
-        (None, "bytes", "-"),
-        (256 << 20, "bytes", "256m"),
-        (0, "bytes", "0"),
-        (4096, "bytes", "4k"),
-        ((3 << 30) + (200 << 20) + 5, "bytes", "3.2g"),
-        (1500, "bytes", "1500"),
-        (1 << 20, "bytes/s", "1m/s"),
-        (0.5, "CPUs", "0.5"),
-        (64, "tasks", "64"),
-    ],
-)
-def test_amounts(number: float | None, unit: str, text: str) -> None:
-    assert amount(number, unit) == text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orlop.faces.api.rendering.times import rfc3339
+from orlop.intent.request import Network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -145,7 +146,8 @@ _ANY = {False: "0.0.0.0", True: "::"}  # noqa: S104 - what is shown, not listene
 
 def port_rows(container: Container, endpoints: Sequence[Endpoint]) -> list[dict[str, Any]]:
     """`Ports` of a list: where they are published, and those that are only declared."""
-    if not container.is_running:
+    has_own = isinstance(container.request.namespaces.networks[0], Network)
+    if not (container.is_running and has_own):
         return []
     rows: list[dict[str, Any]] = []
     for port, protocol, place in _places(endpoints):

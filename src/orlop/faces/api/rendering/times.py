@@ -15,6 +15,7 @@ NEVER = "0001-01-01T00:00:00Z"
 """Go's zero time."""
 
 _SECOND = 1_000_000_000
+_FIRST_S, _LAST_S = -30_610_224_000, 253_402_300_799  # the years 1000 and 9999
 _STEPS = (
     (1, "Less than a second", ""),
     (2, "1 second", ""),
@@ -26,9 +27,13 @@ _STEPS = (
 
 def rfc3339(at_ns: int) -> str:
     """A time since 1970 as "2026-11-26T08:00:00.5Z"; 0 is Go's zero time."""
-    if at_ns <= 0:
-        return NEVER
+    return stamp(at_ns) if at_ns > 0 else NEVER
+
+
+def stamp(at_ns: int) -> str:
+    """The same of a file, which may be of 1970 or before; years that Go cannot read are cut off."""
     seconds, fraction = divmod(at_ns, _SECOND)
+    seconds = min(max(seconds, _FIRST_S), _LAST_S)
     whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
     digits = f"{fraction:09d}".rstrip("0")
     return f"{whole}.{digits}Z" if digits else f"{whole}Z"

@@ -81,11 +81,11 @@ def size_from(numbers: tuple[int, int] | None) -> Size | None:
     return Size(*numbers)
 
 
-def _variable(text: str) -> tuple[str, str]:
-    name, _, value = text.partition("=")
+def _variable(text: str) -> tuple[str, str | None]:
+    name, equals, value = text.partition("=")
     if not name or "\0" in text:
         raise InvalidArgument(f"Env: {text!r:.80} is not of the form NAME=VALUE")
-    return name, value
+    return name, value if equals else None
 
 
 def _user(text: str) -> Any:

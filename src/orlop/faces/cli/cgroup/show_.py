@@ -5,7 +5,7 @@ from __future__ import annotations
 from orlop.faces.cli import JSON
 from orlop.faces.cli.screen import DIM, Cell
 from orlop.insight.byhand.cgroups import names, show
-from orlop.insight.byhand.limits import amount
+from orlop.insight.quantities import quantity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _show(shown: Shown, screen: Screen) -> None:
         screen.line(f"{subset.kind}: {subset.allowed}")
     memory, cpu = found.stats.memory, found.stats.cpu
     screen.line(
-        f"memory in use {amount(memory.usage.usage, 'bytes')}, "
+        f"memory in use {_amount(memory.usage.usage, 'bytes')}, "
         f"OOM kills {memory.oom_kills}; CPU time {cpu.total / 1e9:.3f} s, "
         f"throttled {cpu.throttled_time / 1e9:.3f} s"
     )
@@ -76,12 +76,16 @@ def _line(limit: Limit) -> tuple[str, ...]:
     where = f"{limit.directory}/{reading.file}" if limit.directory else "above what is mounted here"
     return (
         reading.kind,
-        amount(reading.limit, reading.unit),
-        amount(reading.usage, reading.unit),
-        amount(reading.peak, reading.unit),
+        _amount(reading.limit, reading.unit),
+        _amount(reading.usage, reading.unit),
+        _amount(reading.peak, reading.unit),
         "-" if reading.hits is None else str(reading.hits),
         where,
     )
+
+
+def _amount(number: float | None, unit: str) -> str:
+    return "-" if number is None else quantity(number, unit)
 
 
 def _document(shown: Shown) -> dict[str, object]:

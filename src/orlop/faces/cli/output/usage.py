@@ -141,7 +141,7 @@ USAGE = View(
         "MemUsage": _measured("MEM USAGE / LIMIT", _memory, f"{_NOTHING} / {_NOTHING}"),
         "MemPerc": _measured("MEM %", lambda sample: f"{_memory_percent(sample):.2f}%"),
         "NetIO": _measured("NET I/O", _network),
-        "NetRate": _measured("NET RATE", _rates, f"{_NOTHING} / {_NOTHING}"),
+        "NetRate": _measured("NET RATE", _rates, f"{_NOTHING} / {_NOTHING}").replace(is_own=True),
         "BlockIO": _measured("BLOCK I/O", _blocks),
         "PIDs": _measured("PIDS", _pids),
     },

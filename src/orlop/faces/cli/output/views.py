@@ -33,10 +33,12 @@ class Column(Record):
     Attributes:
         head: what stands above it in a table.
         value: what it is; None if tables have the name, but rows do not.
+        is_own: Docker has none; it is not in the JSON of a row, which is Docker's to the byte.
     """
 
     head: str
     value: Callable[[Any, Shown], object] | None
+    is_own: bool = False
 
 
 class View(Record):
@@ -76,9 +78,10 @@ class Row(Object):
         return column.value(self._item, self._shown)
 
     def encoded(self) -> object:
-        """All of it."""
-        shown = self._shown.replace(as_json=True)
-        return {name: Row(self._view, self._item, shown).field(name) for name in self.names()}
+        """All of it that Docker has, too."""
+        row = Row(self._view, self._item, self._shown.replace(as_json=True))
+        columns = self._view.columns
+        return {name: row.field(name) for name in self.names() if not columns[name].is_own}
 
     def method(self, name: str) -> Function | None:
         """Something that takes arguments, as `.Label "name"`."""

@@ -9,7 +9,7 @@ import msgspec
 
 from orlop.errors import InvalidArgument
 from orlop.faces.api import answers
-from orlop.faces.api.rendering.times import rfc3339
+from orlop.faces.api.rendering.times import stamp
 from orlop.faces.api.routes import Call, Plain, Route
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def stat_header(found: PathStat) -> dict[str, str]:
         "name": found.name,
         "size": found.size,
         "mode": found.mode,
-        "mtime": rfc3339(found.mtime_ns),
+        "mtime": stamp(found.mtime_ns),
         "linkTarget": found.link_target,
     }
     return {_STAT_HEADER: base64.b64encode(answers.encode(document)).decode()}
