@@ -82,7 +82,7 @@ def test_help_of_a_verb_and_of_one_with_verbs_of_its_own(
 @pytest.mark.parametrize(
     ("verb", "hint"),
     [
-        ("mkae", "did you mean make? see prog --help"),
+        ("makk", "did you mean make? see prog --help"),
         ("frobnicate", "see prog --help"),
         ("build", "buy it"),
     ],

@@ -281,7 +281,7 @@ def agree(scenery: Scenery, scene: Scene) -> None:
         return not found
 
     try:
-        eventually(compare, "them to agree", 12)
+        eventually(compare, "them to agree")
     except AssertionError:
         raise AssertionError(f"{scene.name}: " + "\n".join(found)) from None
 
