@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 USAGE = "[--json] CONTAINER[:PORT[/PROTOCOL]]"
 WORDS = (1, 1)
+ANYWHERE = True
 OPTIONS = (JSON,)
 EXAMPLE = """\
 orlop reach web
