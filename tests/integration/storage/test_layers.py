@@ -131,7 +131,7 @@ class TestAfterACrash:
         settled = store.add([member(b"a") + END])
         store.settle()
         store.add([member(b"b") + END])
-        monkeypatch.setattr(layers_module, "_boot", lambda: "another boot")
+        monkeypatch.setattr(layers_module, "boot_id", lambda: "another boot")
         (found,) = LayerStore(store.root).all()
         assert (found.diff_id, found.boot) == (settled.diff_id, "")
         assert names(store) == {settled.directory}
