@@ -264,19 +264,25 @@ class TestPorts:
         assert binding.host_port >= 32768
 
     def test_in_use_by_another_container(self) -> None:
-        used = [Binding(80, "tcp", "", 8080)]
-        with pytest.raises(Conflict, match="8080/tcp is already allocated"):
+        used = [("ab" * 32, Binding(80, "tcp", "", 8080))]
+        with pytest.raises(
+            Conflict, match="8080/tcp is already allocated .container abababababab has"
+        ):
             planning.bindings_of([Port(81, host_port=8080)], [], used, "")
         (other,) = planning.bindings_of([Port(81, "udp", host_port=8080)], [], used, "")
         assert other.protocol == "udp"
 
+    def test_wanted_twice(self) -> None:
+        with pytest.raises(Conflict, match="the same container has it"):
+            planning.bindings_of([Port(80, host_port=8080)] * 2, [], [], "")
+
     def test_at_different_addresses(self) -> None:
-        used = [Binding(80, "tcp", "127.0.0.1", 8080)]
+        used = [("ab" * 32, Binding(80, "tcp", "127.0.0.1", 8080))]
         (one,) = planning.bindings_of([Port(80, "tcp", "127.0.0.2", 8080)], [], used, "")
         assert one.host_ip == "127.0.0.2"
 
     def test_the_first_of_a_range(self) -> None:
-        used = [Binding(80, "tcp", "", 18080)]
+        used = [("ab" * 32, Binding(80, "tcp", "", 18080))]
         port = Port(80, host_port=18080, last_host_port=18082)
         (one,) = planning.bindings_of([port], [], used, "")
         assert one.host_port == 18081

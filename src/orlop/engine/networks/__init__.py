@@ -362,7 +362,7 @@ class Networks:
 
     def _bindings_for(self, container: Container, network: NetworkObject) -> tuple[Binding, ...]:
         request = container.request
-        used = [one for endpoint in self._directory.everybody() for one in endpoint.bindings]
+        used = self._directory.bindings()
         published = [port for port in request.ports if port.published]
         exposed = [p for p in request.ports if not p.published] if request.publish_all else []
         host_ip = network.option(model.HOST_IP)
@@ -482,7 +482,7 @@ class Networks:
             InvalidArgument: the container is in no network that has ports.
         """
         end = self._gateway_end(container)
-        used = [one for endpoint in self._directory.everybody() for one in endpoint.bindings]
+        used = self._directory.bindings()
         host_ip = end.network.option(model.HOST_IP)
         new = planning.bindings_of(asked, (), used, host_ip)
         changed = end.replace(bindings=(*end.bindings, *new))

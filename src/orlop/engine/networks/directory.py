@@ -10,7 +10,10 @@ from orlop.errors import AlreadyExists, InUse, InvalidArgument, NotFound
 from orlop.network.names import View
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from orlop.engine.database import Database
+    from orlop.engine.network import Binding
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS networks (
@@ -124,6 +127,12 @@ class Directory:
     def everybody(self) -> tuple[Endpoint, ...]:
         """All endpoints."""
         return tuple(self._endpoints.values())
+
+    def bindings(self) -> Iterator[tuple[str, Binding]]:
+        """Ids of containers, and the ports of the host that they have."""
+        for endpoint in self._endpoints.values():
+            for binding in endpoint.bindings:
+                yield endpoint.container, binding
 
     def join(self, *endpoints: Endpoint) -> None:
         """A container is in these networks; written down before anything is made."""

@@ -266,14 +266,17 @@ def names_of(container: Container, asked: Network) -> tuple[str, ...]:
 
 
 def bindings_of(
-    asked: Iterable[Port], exposed: Iterable[Port], used: Collection[Binding], host_ip: str
+    asked: Iterable[Port],
+    exposed: Iterable[Port],
+    used: Iterable[tuple[str, Binding]],
+    host_ip: str,
 ) -> tuple[Binding, ...]:
     """The ports of the host for a container's ports.
 
     Args:
         asked: those that are published.
         exposed: further ones that get any port of the host (--publish-all).
-        used: what other containers have.
+        used: what containers have, by their ids.
         host_ip: where a port is reached that does not say it, "" for everywhere.
 
     Raises:
@@ -281,20 +284,21 @@ def bindings_of(
         Unavailable: none is left.
     """
     taken: _Taken = {}
-    for binding in used:
-        _take(taken, binding)
+    for container, binding in used:
+        _take(taken, binding, f"container {container[:_SHORT_ID]}")
     found = [_take(taken, _binding(port, port.host_ip or host_ip, taken)) for port in asked]
     published = {(port.port, port.protocol) for port in found}
     more = [port for port in exposed if (port.port, port.protocol) not in published]
     return (*found, *(_take(taken, _binding(port, host_ip, taken)) for port in more))
 
 
-_Taken = dict[tuple[str, int], list[str]]
-"""The addresses at which others have a port of the host, by protocol and port."""
+_Taken = dict[tuple[str, int], list[tuple[str, str]]]
+"""At which addresses somebody has a port of the host, and who, by protocol and port."""
 
 
-def _take(taken: _Taken, binding: Binding) -> Binding:
-    taken.setdefault((binding.protocol, binding.host_port), []).append(binding.host_ip)
+def _take(taken: _Taken, binding: Binding, who: str = "the same container") -> Binding:
+    holders = taken.setdefault((binding.protocol, binding.host_port), [])
+    holders.append((binding.host_ip, who))
     return binding
 
 
@@ -305,15 +309,16 @@ def _binding(port: Port, host_ip: str, taken: _Taken) -> Binding:
     else:
         choices = range(port.host_port, (port.last_host_port or port.host_port) + 1)
     for choice in choices:
-        if _is_free(port.protocol, host_ip, choice, taken):
+        of_container = _container_at(port.protocol, host_ip, choice, taken)
+        if not of_container and ports.is_free(port.protocol, host_ip, choice):
             return Binding(port.port, port.protocol, host_ip, choice)
     if port.host_port is None:
         raise Unavailable(f"no port of the host is left for {port.port}/{port.protocol}")
     where = f"{host_ip or '0.0.0.0'}:{port.host_port}"  # noqa: S104
-    who = ports.holder(port.protocol, port.host_port)
+    who = _container_at(port.protocol, host_ip, port.host_port, taken)
     raise Conflict(
         f"the port {where}/{port.protocol} is already allocated",
-        hint=f"{who} has it" if who else "another container has it",
+        hint=f"{who or ports.holder(port.protocol, port.host_port) or 'somebody'} has it",
     )
 
 
@@ -322,8 +327,9 @@ def _any_port() -> Iterable[int]:
     return (_FIRST_PORT + (start + step) % _PORTS for step in range(_PORTS))
 
 
-def _is_free(protocol: str, host_ip: str, port: int, taken: _Taken) -> bool:
-    for other in taken.get((protocol, port), ()):
+def _container_at(protocol: str, host_ip: str, port: int, taken: _Taken) -> str:
+    """Which container has the port of the host at that address; "" for none."""
+    for other, who in taken.get((protocol, port), ()):
         if not host_ip or not other or host_ip == other:
-            return False
-    return ports.is_free(protocol, host_ip, port)
+            return who
+    return ""
